@@ -1,0 +1,294 @@
+"""The public calls: ``init``, ``trace``, ``decision``, ``llm_call``, ``flush``. Tools are in :mod:`fr_recorder.tools`.
+
+Without a running recorder every one of them does nothing, at next to no cost, so a library may use them freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from fr_schema.ids import new_trace_id
+
+from . import boundary, crossings, lanes, real
+from .boundary import ToolCall, ToolCrossing
+from .context import TraceContext, current_context, labels_of, reset_context, set_context
+from .location import Location, calling_location
+from .recorder import Config, Recorder, current_recorder, start
+
+__all__ = ["LlmCall", "Trace", "decision", "flush", "init", "llm_call", "trace"]
+
+T = TypeVar("T")
+
+
+def init(
+    store: str | None = None,
+    *,
+    service: str | None = None,
+    environment: str | None = None,
+    region: str | None = None,
+    durability: str | None = None,
+    code_version: str | None = None,
+) -> bool:
+    """Start recording this process. True when it records.
+
+    Under ``fr record`` the recorder is running already and this changes nothing. Never raises: when the store cannot
+    be used, one line on stderr says so and the program goes on unrecorded.
+
+    Args:
+        store: path; else ``FR_STORE``, else ``./.flightrecorder``.
+        service, environment, region: labels of every row; else ``FR_SERVICE`` and so on.
+        durability: ``os``, ``group`` (default) or ``sync``; see docs/durability.md.
+        code_version: commit or release of the program.
+    """
+    if current_recorder() is not None or boundary.backend() is not None:
+        return True
+    config = Config.from_environment(
+        store, service=service, environment=environment, region=region, durability=durability, code_version=code_version
+    )
+    recorder = start(config)
+    if recorder is None:
+        return False
+    from . import children, concurrency
+    from .seams import install_seams
+
+    concurrency.install(recorder)
+    children.install(recorder.start_in_child, recorder.flush)
+    install_seams()
+    return True
+
+
+def flush() -> None:
+    """Write everything that was recorded so far. Never needed for safety; useful before reading the store."""
+    recorder = current_recorder()
+    if recorder is not None:
+        recorder.flush()
+
+
+class _Point:
+    """What the encoder reads of a span or decision."""
+
+    __slots__ = ("at", "context", "data", "end", "end_at", "error", "issue", "kind", "lane", "lane_seq", "location", "name", "span", "start")
+
+    def __init__(self, kind: str, name: str, recorder: Recorder, context: TraceContext, location: Location | None) -> None:
+        self.kind = kind
+        self.name = name
+        self.context = context
+        self.location = location
+        self.lane = lanes.current_lane()
+        self.lane_seq = -1
+        self.issue = crossings.next_order()
+        self.span = recorder.writer.new_span_id()
+        self.at = real.wall_ns()
+        self.start = real.monotonic_ns()
+        self.data: Any = None
+        self.end: str | None = None
+        self.end_at = 0
+        self.error: BaseException | None = None
+
+
+class Trace:
+    """A unit of work: a served request, a task, or a named stretch of a run. Use it with ``with`` or ``async with``.
+
+    Attributes:
+        id: the trace id, 32 hex characters; None when nothing records.
+    """
+
+    def __init__(self, name: str, labels: dict[str, Any], new: bool | None, location: Location | None) -> None:
+        self._name = name
+        self._labels = labels
+        self._new = new
+        self._location = location
+        self._point: _Point | None = None
+        self._token: Any = None
+        self.id: str | None = None
+
+    def __enter__(self) -> Trace:
+        recorder = current_recorder()
+        around = current_context()
+        if recorder is None:
+            backend = boundary.backend()
+            if backend is None:
+                return self
+            # In replay the structure of traces is kept, and nothing is written.
+            self._token = set_context(TraceContext(around.trace_id if around else new_trace_id(), None, self._labels))
+            return self
+        context = self._context(recorder, around)
+        self.id = context.trace_id
+        point = _Point("span", self._name, recorder, context, self._location)
+        recorder.writer.put_begin(point, 0)
+        self._point = point
+        self._token = set_context(context.below(point.span))
+        return self
+
+    def _context(self, recorder: Recorder, around: TraceContext | None) -> TraceContext:
+        """The trace of the code around, unless there is none, or a new one is asked for."""
+        if around is None and recorder.config.run is not None and self._new is not True:
+            around = TraceContext(recorder.trace)
+        if around is None or self._new is True:
+            return TraceContext(new_trace_id(), None, self._labels)
+        return TraceContext(around.trace_id, around.span_id, {**around.labels, **self._labels})
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._token is not None:
+            reset_context(self._token)
+            self._token = None
+        point, self._point = self._point, None
+        recorder = current_recorder()
+        if point is None or recorder is None:
+            return
+        point.error = error
+        point.end = "ok" if error is None else "error"
+        point.end_at = real.monotonic_ns()
+        recorder.writer.put_end(point, 0, wait=True)
+
+    async def __aenter__(self) -> Trace:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def trace(
+    name: str,
+    *,
+    session: str | None = None,
+    user: str | None = None,
+    tags: dict[str, str] | list[str] | None = None,
+    task: str | None = None,
+    tenant: str | None = None,
+    agent: str | None = None,
+    agent_version: str | None = None,
+    new: bool | None = None,
+) -> Trace:
+    """Open a trace, or a named span of the trace that the code is in already.
+
+    In a server started with ``fr.init()`` each ``fr.trace()`` that is not inside another is a trace of its own: one
+    request. Under ``fr record`` the run is the trace and this names a part of it; a recorded server says ``new=True``.
+
+    Args:
+        session: conversation id. task: unit of work for cost questions. tenant, agent, agent_version: names.
+        user: any id of the person; only a keyed pseudonym of it is stored.
+        tags: free labels, as a mapping or a list of names.
+        new: True for a trace of its own wherever the code is.
+    """
+    if isinstance(tags, list):
+        tags = dict.fromkeys(tags, "")
+    labels = labels_of(
+        session=session, user=user, task=task, tenant=tenant, agent=agent, agent_version=agent_version, tags=_text_tags(tags), trace=name
+    )
+    return Trace(name, labels, new, calling_location())
+
+
+def _text_tags(tags: dict[str, str] | None) -> dict[str, str] | None:
+    return {str(k): str(v) for k, v in tags.items()} if tags else None
+
+
+def decision(label: str, **data: Any) -> None:
+    """Record a choice that the program made, and what it was made from.
+
+    Args:
+        label: what was chosen, such as ``"escalate"``.
+        data: anything that explains it; stored redacted and untruncated.
+    """
+    recorder = current_recorder()
+    if recorder is None:
+        return
+    from .values import pack
+
+    context = current_context() or TraceContext(recorder.trace)
+    point = _Point("decision", label, recorder, context, calling_location())
+    point.data = pack(data)
+    recorder.writer.put_begin(point, len(point.data.data))
+
+
+class LlmCall:
+    """A model call made by a client that no seam sees. Use it with ``with``; see :func:`llm_call`."""
+
+    def __init__(self, call: ToolCall) -> None:
+        self._call = call
+        self._crossing: ToolCrossing | None = None
+        self._response: dict[str, Any] = {}
+        self._returned: Any = None
+        self._ran = False
+
+    def __enter__(self) -> LlmCall:
+        self._crossing = boundary.tool(self._call)
+        return self
+
+    def run(self, client: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Call the client, and return what it returns; in replay return the recorded value without calling it."""
+        crossing = self._crossing
+        if crossing is None:
+            return client(*args, **kwargs)
+        self._ran = True
+        answer = crossing.serve()
+        if answer is not None:
+            if answer.error is not None:
+                raise answer.error
+            self._returned = answer.value
+        else:
+            from .tools import run_body
+
+            self._returned = run_body(crossing, lambda: client(*args, **kwargs))
+        value: T = self._returned
+        return value
+
+    def respond(
+        self,
+        text: str | None = None,
+        *,
+        model: str | None = None,
+        finish_reason: str | None = None,
+        usage: dict[str, int] | None = None,
+        tool_calls: list[dict[str, Any]] | None = None,
+        response_id: str | None = None,
+        raw: Any = None,
+    ) -> None:
+        """Say what the model answered.
+
+        Args:
+            model: the version that ran, if the client says so; never the alias that was asked for.
+            usage: token counts by the names ``input_tokens``, ``output_tokens``, ``cache_read_tokens``, ``reasoning_tokens``.
+        """
+        self._response = labels_of(
+            text=text, model=model, finish_reason=finish_reason, usage=usage, tool_calls=tool_calls, response_id=response_id, raw=raw
+        )
+        extra = getattr(self._crossing, "extra", None)
+        if extra is not None:
+            extra["response"] = self._response
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        crossing, self._crossing = self._crossing, None
+        if crossing is None:
+            return
+        if not self._ran:
+            # In replay this checks the request; there is no recorded value to hand out.
+            crossing.serve()
+        if error is not None:
+            crossing.raised(error)
+        else:
+            crossing.returned(self._returned if self._ran else self._response.get("text"))
+
+
+def llm_call(
+    *,
+    model: str,
+    messages: list[Any] | None = None,
+    provider: str | None = None,
+    system: str | None = None,
+    tools: list[Any] | None = None,
+    **params: Any,
+) -> LlmCall:
+    """Record a model call of a hand-made client::
+
+        with fr.llm_call(provider="acme", model="m-large", messages=messages, temperature=0.2) as call:
+            reply = call.run(client.generate, messages)
+            call.respond(reply.text, model=reply.version, usage={"input_tokens": 12, "output_tokens": 7})
+
+    ``call.run`` makes the call replayable; without it the body runs again in replay.
+    """
+    request = labels_of(model=model, messages=messages, system=system, tools=tools, **params)
+    facts = labels_of(provider=provider, model=model)
+    return LlmCall(ToolCall("llm_call", model, request, "none", "function", calling_location(), facts))

@@ -1,0 +1,1 @@
+"""Starting without a change to the program."""

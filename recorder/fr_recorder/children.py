@@ -1,0 +1,121 @@
+"""Child processes: each gets a lane of its own, and what it recorded is written before it leaves.
+
+A fork copies the recorder's memory but not its thread; the child starts anew with its own journal. A spawned Python
+is told its place in the run through the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from .import_hooks import after_import
+from .lanes import Lane, current_lane, inside_crossing
+
+__all__ = ["LANE_VARIABLE", "claim_process_number", "install"]
+
+LANE_VARIABLE = "FR_LANE"
+
+_forking: str | None = None
+
+
+def install(start_child: Callable[[str], None], flush: Callable[[], None]) -> None:
+    """Watch for children.
+
+    Args:
+        start_child: called in a forked child with the path of its root lane.
+        flush: writes what is queued; called before the process leaves by ``os._exit``.
+    """
+
+    def before() -> None:
+        global _forking
+        _forking = current_lane().child("fork").path
+
+    def in_child() -> None:
+        global _forking
+        path, _forking = _forking or "fork", None
+        start_child(path)
+
+    os.register_at_fork(before=before, after_in_child=in_child)
+    _flush_before_hard_exit(flush)
+    after_import("subprocess", _name_lane_of_subprocess)
+    after_import("multiprocessing.util", lambda module: _flush_multiprocessing_child(module, flush))
+    after_import("multiprocessing.popen_spawn_posix", _name_lane_of_spawned)
+
+
+def claim_process_number(run_folder: str | None, lane_path: str) -> int:
+    """How many processes of this run began in the same lane before this one.
+
+    Processes append one byte each to a file of the run; where the byte lands is the number. Without a run
+    folder, or when it cannot be written, 0.
+    """
+    if run_folder is None:
+        return 0
+    name = lane_path.replace("/", "_").replace("\0", "_")[-200:]
+    try:
+        descriptor = os.open(os.path.join(run_folder, f"lane-{name}"), os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, b".")
+            return os.lseek(descriptor, 0, os.SEEK_CUR) - 1
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return 0
+
+
+def _flush_before_hard_exit(flush: Callable[[], None]) -> None:
+    leave = os._exit
+
+    def _exit(status: int) -> Any:
+        flush()
+        leave(status)
+
+    os._exit = _exit  # type: ignore[assignment]
+
+
+
+def _child_lane(program: str) -> Lane:
+    return current_lane().child(f"process:{os.path.basename(program)}")
+
+
+def _name_lane_of_subprocess(module: ModuleType) -> None:
+    """Put the child's lane into the environment that it is given; an environment without ours is left alone."""
+    popen: Any = module.Popen
+    start = popen.__init__
+
+    def __init__(self: Any, args: Any, *rest: Any, **options: Any) -> None:
+        if not inside_crossing() and LANE_VARIABLE in os.environ:
+            given = options.get("env")
+            if given is None or LANE_VARIABLE in given:
+                first = args if isinstance(args, str | bytes | os.PathLike) else next(iter(args), "")
+                program = os.fsdecode(first).split()[0] if os.fsdecode(first).split() else "?"
+                options["env"] = {**(os.environ if given is None else given), LANE_VARIABLE: _child_lane(program).path}
+        start(self, args, *rest, **options)
+
+    popen.__init__ = __init__
+
+
+def _name_lane_of_spawned(module: ModuleType) -> None:
+    """multiprocessing's spawn starts the child past subprocess, with this process's own environment."""
+    popen: Any = module.Popen
+    launch = popen._launch
+
+    def _launch(self: Any, process_obj: Any) -> Any:
+        if LANE_VARIABLE not in os.environ:
+            return launch(self, process_obj)
+        before = os.environ[LANE_VARIABLE]
+        os.environ[LANE_VARIABLE] = current_lane().child("spawn").path
+        try:
+            return launch(self, process_obj)
+        finally:
+            os.environ[LANE_VARIABLE] = before
+
+    popen._launch = _launch
+
+
+def _flush_multiprocessing_child(module: ModuleType, flush: Callable[[], None]) -> None:
+    """multiprocessing's children leave without running atexit; its own finalizers do run."""
+    util: Any = module
+    util.register_after_fork(flush, lambda _: util.Finalize(None, flush, exitpriority=-1000))

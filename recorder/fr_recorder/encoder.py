@@ -1,0 +1,348 @@
+"""Turning crossings into journal events: where everything is redacted, and the last place that sees it unredacted.
+
+Runs in the writer thread only. A failure here costs the content of one event, never the event: it is written
+with ``rstatus = failed`` and without what could not be redacted.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from typing import Any
+
+from fr_schema.records import Redaction
+
+from .content import ContentStore, StoredContent
+from .context import TraceContext
+from .crossings import RecordedHttp, RecordedTool
+from .location import describe_location
+from .transfer import UnknownEncoding, decode_chunks
+from .values import Packed, PackedError, pack_error
+
+__all__ = ["Encoder"]
+
+
+
+class Encoder:
+    """Makes events; their blobs are collected in ``content.records``."""
+
+    def __init__(self, redactor: Any, content: ContentStore, pseudonym_key: bytes, monotonic_start: int) -> None:
+        self._redactor = redactor
+        self.content = content
+        self._pseudonym_key = pseudonym_key
+        self._monotonic_start = monotonic_start
+
+    # -- what all begins share
+
+    def _begin(self, kind: str, crossing: Any, hits: list[Redaction]) -> dict[str, Any]:
+        event: dict[str, Any] = {
+            "t": "begin",
+            "kind": kind,
+            "span": crossing.span,
+            "trace": crossing.context.trace_id,
+            "at": crossing.at // 1000,
+            "mono": (crossing.start - self._monotonic_start) // 1000,
+            "lane": crossing.lane.path,
+            "lseq": crossing.lane_seq,
+            "issue": crossing.issue,
+        }
+        if crossing.context.span_id is not None:
+            event["parent"] = crossing.context.span_id
+        if crossing.context.labels:
+            event["ctx"] = self.labels(crossing.context, hits)
+        return event
+
+    def labels(self, context: TraceContext, hits: list[Redaction]) -> dict[str, Any]:
+        """The application's labels, redacted; the user as a keyed pseudonym."""
+        labels = dict(context.labels)
+        user = labels.pop("user", None)
+        redacted, found = self._redactor.value(labels, "labels")
+        hits += _plain(found)
+        return {**redacted, "user": self.pseudonym(user)} if user is not None else dict(redacted)
+
+    def pseudonym(self, user: Any) -> str:
+        """The same user gives the same name under the same key; the name gives nothing without it."""
+        digest = hmac.digest(self._pseudonym_key, b"user\0" + str(user).encode("utf-8", "surrogatepass"), "sha256")
+        return "u_" + base64.b32encode(digest[:10]).decode().lower()
+
+    # -- HTTP
+
+    def begin_http(self, crossing: RecordedHttp) -> dict[str, Any]:
+        """The intent: the full request."""
+        hits: list[Redaction] = []
+        event = self._begin("http", crossing, hits)
+        location, found = self._redactor.text(describe_location(crossing.location) or "", "code_location")
+        url, url_hits = self._redactor.url(crossing.url)
+        headers, header_hits = self._redactor.headers(text_headers(crossing.headers))
+        hits += _plain(found) + _plain(url_hits) + _plain(header_hits)
+        event |= {"loc": location or None, "via": crossing.transport, "method": crossing.method, "url": url, "headers": headers}
+        event |= {"call": crossing.call_span, "attempt": crossing.attempt, "call_at": crossing.call_at // 1000}
+        if crossing.cause is not None:
+            event |= {"cause": crossing.cause, "backoff": crossing.backoff_us}
+        body = self.content.put_request(
+            crossing.lane.path, crossing.span, crossing.body or b"", _header(headers, "content-type"), event["trace"]
+        )
+        if body.base is None:
+            event["body"] = body.new
+        else:
+            event |= {"base": body.base, "keep": body.keep, "new": body.new}
+        event |= {"len": body.size, "rstatus": "redacted" if hits and body.status == "clean" else body.status}
+        return _with_hits(event, hits + body.redactions)
+
+    def end_http(self, crossing: RecordedHttp) -> dict[str, Any]:
+        """The outcome: status, headers, body, and when each piece of it reached the program."""
+        duration = crossing.end_at - crossing.start
+        event: dict[str, Any] = {
+            "t": "end",
+            "span": crossing.span,
+            "trace": crossing.context.trace_id,
+            "at": (crossing.at + duration) // 1000,
+            "dur": duration // 1000,
+            "end": crossing.end,
+            "status": _http_outcome(crossing),
+        }
+        hits: list[Redaction] = []
+        status = "clean"
+        offsets: list[int] | None = None
+        if crossing.status is not None:
+            headers, found = self._redactor.headers(text_headers(crossing.response_headers))
+            hits += _plain(found)
+            event |= {"code": crossing.status, "rheaders": headers, "hv": crossing.http_version}
+            status, offsets = self._response_body(crossing, headers, event, hits)
+        if crossing.error is not None:
+            hits += self._failure(event, pack_error(crossing.error))
+        event["del"] = _deliveries(crossing.deliveries, crossing.issue, offsets)
+        event["rstatus"] = "redacted" if hits and status == "clean" else status
+        return _with_hits(event, hits)
+
+    def _response_body(
+        self, crossing: RecordedHttp, headers: list[tuple[str, str]], event: dict[str, Any], hits: list[Redaction]
+    ) -> tuple[str, list[int] | None]:
+        """Store the answer's body into the event; returns its redaction status and the chunk ends if they moved."""
+        chunks = crossing.chunks
+        encoding = _header(headers, "content-encoding")
+        pieces = chunks
+        if encoding:
+            event["enc"] = encoding
+            try:
+                pieces = decode_chunks(encoding, chunks)
+            except UnknownEncoding as error:
+                hits.append(("response", f"not stored: {error}", 1))
+                return "failed", None
+        decoded = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        ends = _running_ends(pieces)
+        redacted = self._redactor.body(decoded, _header(headers, "content-type"), ends)
+        hits += _plain(redacted.hits)
+        if redacted.status == "failed":
+            return "failed", None
+        trace = event["trace"]
+        if redacted.data:
+            event["rbody"] = self.content.put_cut("response", redacted.data, trace)
+        event["rlen"] = len(redacted.data)
+        if redacted.data is not decoded:
+            event["changed"] = True
+        if not encoding:
+            return redacted.status, list(redacted.chunk_offsets) if redacted.data is not decoded else None
+        if redacted.data is decoded:
+            event["wire"] = self.content.put_cut("wire", b"".join(chunks), trace)
+            return redacted.status, None
+        return redacted.status, list(redacted.chunk_offsets)[: len(chunks)]
+
+    # -- tools and hand-made clients
+
+    def begin_tool(self, crossing: RecordedTool) -> dict[str, Any]:
+        """The intent of a tool call: its arguments."""
+        hits: list[Redaction] = []
+        call = crossing.call
+        event = self._begin(call.kind, crossing, hits)
+        stored = self.packed(crossing.arguments, "args", event["trace"], "arguments")
+        facts, found = self._redactor.value(call.facts, "facts")
+        hits += _plain(found) + stored.redactions
+        event |= {"loc": describe_location(call.location), "name": call.name, "side": call.side_effect, "tool_kind": call.tool_kind}
+        event |= {"args": stored.parts, "aform": crossing.arguments.form, "rstatus": stored.status, "blane": crossing.body_lane.path}
+        if facts:
+            event["facts"] = facts
+        return _with_hits(event, hits)
+
+    def end_tool(self, crossing: RecordedTool) -> dict[str, Any]:
+        """The outcome of a tool call: the untruncated result, or the exception."""
+        duration = crossing.end_at - crossing.start
+        trace = crossing.context.trace_id
+        event: dict[str, Any] = {
+            "t": "end",
+            "span": crossing.span,
+            "trace": trace,
+            "at": (crossing.at + duration) // 1000,
+            "dur": duration // 1000,
+            "status": crossing.end,
+            "del": _deliveries(crossing.deliveries, crossing.issue, None),
+        }
+        hits: list[Redaction] = []
+        status = "clean"
+        if crossing.items is not None:
+            stored = self._items(crossing.items, trace)
+            event |= {"result": stored.parts, "form": "iterator", "len": stored.size}
+            hits, status = hits + stored.redactions, stored.status
+        elif crossing.result is not None:
+            stored = self.packed(crossing.result, "result", trace, "result")
+            event |= {"result": stored.parts, "form": crossing.result.form, "len": stored.size}
+            hits, status = hits + stored.redactions, stored.status
+        if crossing.error is not None:
+            hits += self._failure(event, crossing.error)
+        if crossing.extra:
+            extra, found = self._redactor.value(crossing.extra, "facts")
+            hits += _plain(found)
+            event["facts"] = extra
+        event["rstatus"] = "redacted" if hits and status == "clean" else status
+        return _with_hits(event, hits)
+
+    def _failure(self, event: dict[str, Any], error: PackedError) -> list[Redaction]:
+        """Put an exception into an end event; returns what was redacted in it."""
+        trace = event["trace"]
+        state = self.packed(error.state, "error", trace, "error")
+        message, found = self._redactor.text(error.message, "error_message")
+        traceback, more = self._redactor.text(error.traceback, "traceback")
+        event |= {"err": error.class_name, "msg": message, "estate": state.parts, "eform": error.state.form}
+        event["trace_text"] = self.content.put_cut("traceback", traceback.encode("utf-8", "surrogatepass"), trace)
+        return _plain(found) + _plain(more) + state.redactions
+
+    def packed(self, value: Packed, kind: str, trace: str, path: str) -> StoredContent:
+        """Redact and store a packed Python value."""
+        if value.form == "bytes":
+            return self.content.put_body(value.data, None, kind, trace)
+        redacted, hits = self._redact_packed(value, path)
+        data = redacted.encode("utf-8", "surrogatepass")
+        return StoredContent(self.content.put_cut(kind, data, trace), len(data), _plain(hits), "redacted" if hits else "clean")
+
+    def _redact_packed(self, value: Packed, path: str) -> tuple[str, Any]:
+        if value.form in ("json", "typed"):
+            parsed = json.loads(value.data)
+            clean, hits = self._redactor.value(parsed, path)
+            return (json.dumps(clean, ensure_ascii=False, separators=(",", ":")) if hits else value.data), hits
+        text, hits = self._redactor.text(value.data, path)
+        return text, hits
+
+    def _items(self, items: list[Packed], trace: str) -> StoredContent:
+        """The items of a generator as one JSON list of [form, text] pairs; bytes in base64."""
+        rows, hits = [], []
+        for item in items:
+            if item.form == "bytes":
+                clean = self._redactor.body(item.data, None)
+                hits += _plain(clean.hits)
+                rows.append(["bytes", base64.b64encode(clean.data if clean.status != "failed" else b"").decode()])
+            else:
+                text, found = self._redact_packed(item, "result")
+                hits += _plain(found)
+                rows.append([item.form, text])
+        data = json.dumps(rows, separators=(",", ":")).encode()
+        return StoredContent(self.content.put_cut("result", data, trace), len(data), hits, "redacted" if hits else "clean")
+
+    # -- spans, decisions, output
+
+    def begin_span(self, crossing: Any) -> dict[str, Any]:
+        """A named stretch of a trace begins."""
+        hits: list[Redaction] = []
+        event = self._begin("span", crossing, hits)
+        name, found = self._redactor.text(crossing.name, "name")
+        hits += _plain(found)
+        return _with_hits(event | {"name": name, "loc": describe_location(crossing.location), "rstatus": "redacted" if hits else "clean"}, hits)
+
+    def end_span(self, crossing: Any) -> dict[str, Any]:
+        """A named stretch of a trace ends."""
+        duration = crossing.end_at - crossing.start
+        event: dict[str, Any] = {
+            "t": "end",
+            "span": crossing.span,
+            "trace": crossing.context.trace_id,
+            "at": (crossing.at + duration) // 1000,
+            "dur": duration // 1000,
+            "status": crossing.end,
+            "rstatus": "clean",
+        }
+        if crossing.error is not None:
+            message, found = self._redactor.text(str(crossing.error), "error_message")
+            cls = type(crossing.error)
+            event |= {"err": f"{cls.__module__}.{cls.__qualname__}", "msg": message}
+            event = _with_hits(event, _plain(found))
+        return event
+
+    def decision(self, crossing: Any) -> dict[str, Any]:
+        """A choice that the program recorded itself."""
+        hits: list[Redaction] = []
+        event = self._begin("decision", crossing, hits) | {"t": "point", "loc": describe_location(crossing.location)}
+        label, found = self._redactor.text(crossing.name, "decision_label")
+        stored = self.packed(crossing.data, "decision", event["trace"], "decision")
+        hits += _plain(found) + stored.redactions
+        return _with_hits(event | {"label": label, "data": stored.parts, "rstatus": "redacted" if hits else stored.status}, hits)
+
+    def output(self, source: str, data: bytes, trace: str) -> dict[str, Any]:
+        """Bytes that went through the program's standard output or input."""
+        redacted = self._redactor.body(data, "text/plain; charset=utf-8")
+        event: dict[str, Any] = {"t": "output", "trace": trace, "src": source, "len": len(redacted.data), "rstatus": redacted.status}
+        event["body"] = [] if redacted.status == "failed" else self.content.put_cut("output", redacted.data, trace)
+        return _with_hits(event, _plain(redacted.hits))
+
+
+def text_headers(headers: Any) -> list[tuple[str, str]]:
+    """Header pairs as text, whatever the client library keeps them as."""
+    return [
+        (name.decode("latin-1") if isinstance(name, bytes) else str(name), value.decode("latin-1") if isinstance(value, bytes) else str(value))
+        for name, value in headers
+    ]
+
+
+def _header(headers: list[tuple[str, str]], name: str) -> str | None:
+    for key, value in headers:
+        if key.lower() == name:
+            return value
+    return None
+
+
+def _plain(hits: Any) -> list[Redaction]:
+    return [(h.path, h.detector, h.count) for h in hits]
+
+
+def _with_hits(event: dict[str, Any], hits: list[Redaction]) -> dict[str, Any]:
+    """The event with its redactions, equal ones counted together."""
+    if hits:
+        counted: dict[tuple[str, str], int] = {}
+        for path, detector, count in hits:
+            counted[path, detector] = counted.get((path, detector), 0) + count
+        event["redactions"] = [[path, detector, count] for (path, detector), count in counted.items()]
+    return event
+
+
+def _http_outcome(crossing: RecordedHttp) -> str:
+    if crossing.end in ("error", "cancelled"):
+        return crossing.end
+    if crossing.status is None:
+        return "error"
+    if crossing.status >= 400:
+        return "error"
+    return "abandoned" if crossing.end == "abandoned" else "ok"
+
+
+def _running_ends(pieces: list[bytes]) -> list[int]:
+    ends, total = [], 0
+    for piece in pieces:
+        total += len(piece)
+        ends.append(total)
+    return ends
+
+
+def _deliveries(deliveries: list[tuple[int, int, int, int]], issue: int, ends: list[int] | None) -> list[list[int]]:
+    """Deliveries as differences to the one before; ``ends`` replaces the chunks' offsets after redaction moved them.
+
+    The first entry is the headers (offset 0) and the last is the end of the body, so ``ends`` belong to what is between.
+    """
+    rows: list[list[int]] = []
+    order, at, offset, turns = issue, 0, 0, 0
+    for position, (next_order, ns, end, turn) in enumerate(deliveries):
+        if ends is not None:
+            chunk = min(position, len(ends))
+            end = ends[chunk - 1] if chunk > 0 and ends else 0  # noqa: PLW2901 - the moved offset stands in for the old one
+        us = ns // 1000
+        rows.append([next_order - order, us - at, end - offset, turn - turns])
+        order, at, offset, turns = next_order, us, end, turn
+    return rows

@@ -1,0 +1,334 @@
+"""``fr record -- CMD``: run a command unchanged, with the recorder in every Python that it starts.
+
+The command keeps its stdin, stdout, stderr, terminal and signals; the launcher only waits. When anything about
+recording fails, the command still runs, and the failure is said on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fr_schema.errors import CommandNotExecutable, CommandNotFound
+from fr_schema.ids import new_span_id, new_trace_id, new_writer_id
+from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
+
+from .environment import allowed_environment, secret_names
+from .keys import Keys, keys_of_store
+from .recorder import host_name
+from .store import OpenStore, open_store
+
+__all__ = ["LAUNCH_VARIABLES", "ChildStatus", "Recording", "boot_environment", "die_like", "find_command", "record_command", "run_child"]
+
+LAUNCH_VARIABLES = frozenset(
+    "FR_MODE FR_PATH FR_RUN_FOLDER FR_LANE FR_STORE FR_TRACE FR_SEED FR_TAPE FR_BACKEND FR_CODE_VERSION FR_CODE_DIRTY PYTHONPATH".split()
+)
+"""Variables that a launcher sets for the command: never taken over from one run into another."""
+
+_FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGWINCH")
+_LEFT_TO_THE_CHILD = ("SIGINT", "SIGQUIT")
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStatus:
+    """How a command ended: ``code`` is its exit code, or minus the number of the signal that ended it."""
+
+    code: int
+
+    @property
+    def shell_code(self) -> int:
+        """The exit code as a shell shows it."""
+        return self.code if self.code >= 0 else 128 - self.code
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a recorded command left behind.
+
+    Attributes:
+        status: how the command ended.
+        trace: the run's trace id; None when it could not be recorded.
+        store: the store, or None.
+        processes: ``(pid, executable, lane)`` of every Python that reported in.
+    """
+
+    status: ChildStatus
+    trace: str | None
+    store: OpenStore | None
+    processes: list[tuple[int, str, str]]
+
+
+def find_command(argv: Sequence[str]) -> str:
+    """The program that a command line names. Raises CommandNotFound or CommandNotExecutable."""
+    program = argv[0]
+    found = shutil.which(program)
+    if found is not None:
+        return found
+    if os.path.sep in program and os.path.exists(program):
+        raise CommandNotExecutable(f"{program} is not executable", hint=f"chmod +x {program}, or name its interpreter: fr record -- python {program}")
+    hint = f"did you mean: fr record -- python {program}" if program.endswith(".py") else "check the spelling and PATH"
+    raise CommandNotFound(f"there is no command {program!r}", hint=hint)
+
+
+def package_folders() -> list[str]:
+    """Folders from which our packages and what they need can be imported."""
+    import fr_schema
+
+    folders = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.path.dirname(os.path.dirname(os.path.abspath(fr_schema.__file__)))]
+    for name in ("fr_replay", "zstandard", "xxhash", "re2", "_time_machine"):
+        import importlib.util
+
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            folder = os.path.dirname(spec.origin)
+            folders.append(os.path.dirname(folder) if spec.submodule_search_locations else folder)
+    return list(dict.fromkeys(folders))
+
+
+def boot_environment(base: Mapping[str, str], mode: str, run_folder: str) -> dict[str, str]:
+    """The environment that makes every Python below start with the recorder in it."""
+    boot = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boot")
+    old = base.get("PYTHONPATH")
+    return {
+        **base,
+        "PYTHONPATH": os.pathsep.join([boot, old] if old else [boot]),
+        "FR_MODE": mode,
+        "FR_PATH": os.pathsep.join(package_folders()),
+        "FR_RUN_FOLDER": run_folder,
+        "FR_LANE": "p0",
+    }
+
+
+def record_command(argv: Sequence[str], store_path: str, *, name: str | None = None, durability: str | None = None) -> Recording:
+    """Run a command, recorded. Raises CommandNotFound or CommandNotExecutable before anything is started."""
+    program = find_command(argv)
+    git = _GitQuestion(argv)
+    try:
+        store = open_store(store_path)
+        keys = keys_of_store(store.store_id)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, the command must run
+        _say(f"fr: not recording: {getattr(error, 'one_line', lambda: error)()}")
+        return Recording(run_child(program, argv, os.environ), None, None, [])
+    assert keys is not None
+    trace = new_trace_id()
+    with temporary_folder() as folder:
+        seeds = {"hash": _hash_seed(), "random": secrets.token_hex(16)}
+        env = boot_environment(os.environ, "record", folder)
+        env |= {"FR_STORE": store.path, "FR_TRACE": trace, "FR_SEED": seeds["random"], "PYTHONHASHSEED": seeds["hash"]}
+        if durability:
+            env["FR_DURABILITY"] = durability
+        commit, dirty = git.answer()
+        if commit:
+            env |= {"FR_CODE_VERSION": commit, "FR_CODE_DIRTY": {True: "1", False: "0", None: ""}[dirty]}
+        journal = _RunJournal(store, keys, trace)
+        journal.begin(program, argv, name, seeds, commit, dirty)
+        status = run_child(program, argv, env)
+        processes = _reported(folder)
+        journal.end(status)
+    return Recording(status, trace, store, processes)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[str]:
+    """A private folder for one run, gone afterwards."""
+    folder = tempfile.mkdtemp(prefix="fr-run-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_child(program: str, argv: Sequence[str], env: Mapping[str, str], **options: Any) -> ChildStatus:
+    """Run a command to its end, as if it had been started instead of us.
+
+    Signals from the terminal reach it directly, since it is in our process group; those sent to us are passed on.
+    """
+    child: subprocess.Popen[bytes] | None = None
+
+    def forward(number: int, _: Any) -> None:
+        if child is not None and child.returncode is None:
+            child.send_signal(number)
+
+    before = {}
+    for signals, handler in ((_FORWARDED, forward), (_LEFT_TO_THE_CHILD, lambda *_: None)):
+        for signal_name in signals:
+            number = getattr(signal, signal_name)
+            before[number] = signal.getsignal(number)
+            if before[number] is not signal.SIG_IGN:
+                signal.signal(number, handler)
+    try:
+        child = subprocess.Popen([argv[0], *argv[1:]], executable=program, env=dict(env), **options)
+        while True:
+            try:
+                return ChildStatus(child.wait())
+            except KeyboardInterrupt:
+                continue
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def die_like(status: ChildStatus) -> int:
+    """The exit code to leave with; for a command that a signal ended, leave by the same signal."""
+    if status.code >= 0:
+        return status.code
+    number = -status.code
+    try:
+        import resource
+
+        # The command has left its core already; ours would only be in the way.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+    except (OSError, ValueError):
+        return status.shell_code
+    return status.shell_code
+
+
+def _hash_seed() -> str:
+    given = os.environ.get("PYTHONHASHSEED", "")
+    return given if given.isdigit() else str(secrets.randbelow(1 << 32))
+
+
+def _reported(folder: str) -> list[tuple[int, str, str]]:
+    try:
+        with open(os.path.join(folder, "processes"), encoding="utf-8", errors="surrogateescape") as file:
+            rows = [line.rstrip("\n").split("\t") for line in file]
+    except FileNotFoundError:
+        return []
+    return [(int(row[0]), row[1], row[2]) for row in rows if len(row) == 3]
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)  # noqa: T201 - the launcher is a command-line program
+
+
+class _GitQuestion:
+    """Asks git, while other things are done, which commit the program's code is at."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        script = next((a for a in argv[1:] if a.endswith(".py") and os.path.exists(a)), None)
+        folder = os.path.dirname(os.path.abspath(script)) if script else os.getcwd()
+        command = ["git", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+        self._process: subprocess.Popen[str] | None = None
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace"
+            )
+        except OSError:
+            # No git here: the commit is unknown, and stays NULL.
+            self._process = None
+
+    def answer(self) -> tuple[str | None, bool | None]:
+        """Commit and dirty flag; None where git does not say, or takes over a second."""
+        if self._process is None:
+            return None, None
+        try:
+            text, _ = self._process.communicate(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            return None, None
+        if self._process.returncode != 0:
+            return None, None
+        lines = text.splitlines()
+        commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), None)
+        if commit is None or commit == "(initial)":
+            return None, None
+        return commit, any(not line.startswith("#") for line in lines)
+
+
+class _RunJournal:
+    """The launcher's own journal: that a run began, with what, and how it ended. Written and synced at once."""
+
+    def __init__(self, store: OpenStore, keys: Keys, trace: str) -> None:
+        from .journal import Journal
+        from .redact import Redactor
+
+        self._redactor = Redactor(keys.redaction, keys.key_id)
+        self._trace = trace
+        self._span = new_span_id()
+        self._at = time.time_ns() // 1000
+        self._start = time.monotonic_ns()
+        self._number = 0
+        self._writer = new_writer_id(host_name(), os.getpid())
+        self._journal = Journal(store.path, self._writer)
+        self._key_id = keys.key_id
+
+    def begin(
+        self, program: str, argv: Sequence[str], name: str | None, seeds: Mapping[str, str], commit: str | None, dirty: bool | None
+    ) -> None:
+        """Write the header and the run's beginning."""
+        facts: dict[str, Any] = {
+            "cwd": os.getcwd(),
+            "seeds": dict(seeds),
+            "interpreter": {"program": os.path.abspath(program), "platform": sys.platform, "machine": os.uname().machine},
+        }
+        if commit:
+            facts |= {"code_version": commit} | ({"code_dirty": dirty} if dirty is not None else {})
+        clean, hits = self._redactor.value(facts, "run")
+        clean["argv"], argv_hits = self._redactor.argv(list(argv))
+        clean["env"] = {}
+        for key, value in allowed_environment(os.environ).items():
+            clean["env"][key], env_hits = self._redactor.env(key, value)
+            hits = [*hits, *env_hits]
+        clean["env"] |= dict.fromkeys(secret_names(os.environ), "[[fr:env:present]]")
+        redactions = [(h.path, h.detector, h.count) for h in [*hits, *argv_hits]]
+        shown_name, _ = self._redactor.text(name or " ".join(os.path.basename(a) for a in argv[:2]), "name")
+        header = {
+            "t": "header",
+            "role": "launcher",
+            "format": FORMAT_VERSION,
+            "package": PACKAGE_VERSION,
+            "writer": self._writer,
+            "pid": os.getpid(),
+            "ppid": os.getppid(),
+            "host": host_name(),
+            "started": self._at,
+            "trace": self._trace,
+            "run": self._trace,
+            "policy": self._redactor.policy_id,
+            "key": self._key_id,
+            "file": 0,
+            "at": self._at,
+        }
+        begin = {"t": "begin", "kind": "run", "span": self._span, "trace": self._trace, "at": self._at, "name": shown_name, "facts": clean}
+        begin |= {"rstatus": "redacted" if redactions else "clean", "redactions": redactions}
+        self._journal.open_next()
+        self._write(header, begin)
+
+    def end(self, status: ChildStatus) -> None:
+        """Write how the run ended, and close the journal."""
+        duration = (time.monotonic_ns() - self._start) // 1000
+        at = self._at + duration
+        end = {"t": "end", "span": self._span, "trace": self._trace, "at": at, "dur": duration, "rstatus": "clean"}
+        end |= {"status": "ok" if status.code == 0 else "error", "facts": {"exit_code": status.code}}
+        self._write(end, {"t": "close", "at": at})
+        self._journal.close()
+
+    def _write(self, *events: dict[str, Any]) -> None:
+        from fr_schema.frames import encode_event
+
+        records = []
+        for event in events:
+            records.append(encode_event({**event, "n": self._number}))
+            self._number += 1
+        try:
+            self._journal.append(b"".join(records))
+            self._journal.sync()
+        except OSError as error:
+            _say(f"fr: the run's own record cannot be written: {error}")

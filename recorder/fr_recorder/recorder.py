@@ -1,0 +1,235 @@
+"""The recorder of this process: one store, one writer, one journal. Started by ``fr.init()`` or by ``fr record``."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fr_schema.ids import new_trace_id, new_writer_id
+from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
+
+from . import boundary, crossings, lanes, real
+from .context import TraceContext
+from .keys import Keys, keys_of_store
+from .lanes import Lane
+from .notices import tell
+from .reads import ReadLog
+from .standard_streams import OutputBuffer
+from .store import OpenStore, chosen_store, open_store
+from .writer import Limits, Writer, WriterStatus
+
+__all__ = ["Config", "Recorder", "current_recorder", "start", "stop"]
+
+DURABILITIES = ("os", "group", "sync")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How to record.
+
+    Attributes:
+        store: path of the store.
+        durability: ``os`` (survives the process), ``group`` (power loss, but for the last 50 ms) or ``sync`` (power loss).
+        trace: trace id of what happens outside of any ``fr.trace()``; made when None.
+        run: trace id of the ``fr record`` run around it, or None.
+        lane: path of the root lane.
+        service, environment, region: labels of every row.
+        code_version, code_dirty: git commit of the program, and whether its tree was changed; None when unknown.
+    """
+
+    store: str
+    durability: str = "group"
+    trace: str | None = None
+    run: str | None = None
+    lane: str = "p0"
+    service: str | None = None
+    environment: str | None = None
+    region: str | None = None
+    code_version: str | None = None
+    code_dirty: bool | None = None
+    limits: Limits = Limits()
+
+    @staticmethod
+    def from_environment(store: str | None = None, **given: Any) -> Config:
+        """The environment's settings, with those given in their place."""
+        get = os.environ.get
+        dirty = get("FR_CODE_DIRTY")
+        found = {
+            "durability": get("FR_DURABILITY") or "group",
+            "service": get("FR_SERVICE") or get("OTEL_SERVICE_NAME"),
+            "environment": get("FR_ENVIRONMENT"),
+            "region": get("FR_REGION") or get("AWS_REGION") or get("GOOGLE_CLOUD_REGION"),
+            "code_version": get("FR_CODE_VERSION"),
+            "code_dirty": None if not dirty else dirty == "1",
+        }
+        return Config(store=chosen_store(store), **{**found, **{k: v for k, v in given.items() if v is not None}})
+
+
+class Recorder:
+    """Writes what this process does into a store."""
+
+    def __init__(self, config: Config, store: OpenStore, keys: Keys) -> None:
+        self.config = config
+        self.store = store
+        self.keys = keys
+        self.trace = config.trace or new_trace_id()
+        self.reads = ReadLog()
+        self.output = OutputBuffer(self._put_output)
+        self.writer_id = ""
+        self.writer: Writer = self._new_writer()
+
+    def _new_writer(self) -> Writer:
+        self.writer_id = new_writer_id(host_name(), os.getpid())
+        return Writer(self._new_session, self.config.durability, self.config.limits, self.reads, self.trace)
+
+    def _new_session(self) -> Any:
+        """Runs in the writer thread, at the first event: this is where the costly imports are."""
+        from .content import ContentStore
+        from .encoder import Encoder
+        from .journal import Journal
+        from .redact import Redactor
+        from .session import JournalSession
+
+        redactor = Redactor(self.keys.redaction, self.keys.key_id)
+        encoder = Encoder(redactor, ContentStore(redactor, self.keys.content), self.keys.redaction, _STARTED)
+        journal = Journal(self.store.path, self.writer_id)
+        header, _ = redactor.value(self._header(redactor.policy_id), "header")
+        return JournalSession(journal, encoder, header, self.keys.content)
+
+    def _header(self, policy: str) -> dict[str, Any]:
+        config = self.config
+        facts = {
+            "format": FORMAT_VERSION,
+            "package": PACKAGE_VERSION,
+            "writer": self.writer_id,
+            "pid": os.getpid(),
+            "ppid": os.getppid(),
+            "host": host_name(),
+            "started": _STARTED_AT // 1000,
+            "trace": self.trace,
+            "run": config.run,
+            "lane": config.lane,
+            "policy": policy,
+            "key": self.keys.key_id,
+            "service": config.service,
+            "environment": config.environment,
+            "region": config.region,
+            "code_version": config.code_version,
+            "code_dirty": config.code_dirty,
+            "executable": sys.executable,
+            "python": sys.version.split()[0],
+            "argv0": os.path.basename(sys.argv[0]) if getattr(sys, "argv", None) else None,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def _put_output(self, source: str, data: bytes) -> None:
+        trace = self.trace
+        self.writer.put(lambda session: [session.encoder.output(source, data, trace)], len(data))
+
+    def start_in_child(self, lane: str) -> None:
+        """In the child of a fork: a new writer and journal, in the same trace."""
+        self.writer.abandon()
+        self.reads.forget()
+        self.output.forget()
+        self.config = replace(self.config, lane=lane)
+        lanes.set_root_lane(lane)
+        os.environ["FR_LANE"] = lane
+        self.writer = self._new_writer()
+        self.stand_behind_boundary()
+
+    def stand_behind_boundary(self) -> None:
+        """Let every seam report to this recorder."""
+        boundary.install(crossings.RecordingBackend(self.writer, TraceContext(self.trace)))
+
+    def flush(self) -> None:
+        """Write all that the program has handed over so far."""
+        self.output.flush()
+        self.writer.flush()
+
+    def close(self) -> None:
+        """Write everything and say goodbye in the journal."""
+        self.output.flush()
+        self.writer.close()
+
+    def status(self) -> WriterStatus:
+        """Counters of this process."""
+        return self.writer.status()
+
+    # -- LaneObserver
+
+    def opened(self, lane: Lane) -> None:
+        """Nothing is noted of a lane's beginning: its name says it."""
+
+    def ended(self, lane: Lane) -> None:
+        """The end of a thread or job is an ordered event."""
+        self.reads.note(lane, "e", crossings.next_order())
+
+    async def sleep(self, lane: Lane, delay: float, sleep: Callable[[], Awaitable[None]]) -> None:  # noqa: ARG002 - the interface has it
+        """Waking up is an ordered event; so is being cancelled, which is noted as minus its place in the order."""
+        try:
+            await sleep()
+        except BaseException:
+            self.reads.note(lane, "s", -crossings.next_order())
+            raise
+        self.reads.note(lane, "s", crossings.next_order())
+
+    def before_turn(self, loop: Any) -> None:
+        """Turns are counted where they are made."""
+
+
+_STARTED = real.monotonic_ns()
+_STARTED_AT = real.wall_ns()
+_recorder: Recorder | None = None
+_host: str | None = None
+
+
+def host_name() -> str:
+    """The host's name."""
+    global _host
+    if _host is None:
+        _host = os.uname().nodename
+    return _host
+
+
+def current_recorder() -> Recorder | None:
+    """The recorder of this process, or None."""
+    return _recorder
+
+
+def start(config: Config) -> Recorder | None:
+    """Start recording; the running recorder if there is one. None, with one line on stderr, when it cannot be done."""
+    global _recorder
+    if _recorder is not None:
+        return _recorder
+    if config.durability not in DURABILITIES:
+        tell("durability", f"fr: durability is {config.durability!r}, not one of {', '.join(DURABILITIES)}; using group")
+        config = replace(config, durability="group")
+    try:
+        store = open_store(config.store)
+    except Exception as error:  # noqa: BLE001 - a store that cannot be opened must not stop the program
+        tell("store", f"fr: not recording: {getattr(error, 'one_line', lambda: error)()}")
+        return None
+    keys = keys_of_store(store.store_id)
+    assert keys is not None
+    if not keys.lasting:
+        tell("keys", "fr: no key file could be kept (set FR_KEYS to a writable folder); tokens of this process match no other's")
+    lanes.set_root_lane(config.lane)
+    recorder = Recorder(config, store, keys)
+    recorder.stand_behind_boundary()
+    _recorder = recorder
+    atexit.register(recorder.close)
+    return recorder
+
+
+def stop() -> None:
+    """Stop recording and write everything. For tests, and for programs that want to."""
+    global _recorder
+    recorder, _recorder = _recorder, None
+    if recorder is not None:
+        boundary.install(None)
+        recorder.close()
+        atexit.unregister(recorder.close)

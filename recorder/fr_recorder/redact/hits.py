@@ -1,0 +1,51 @@
+"""What redaction reports: where something was replaced and by which detector, never what it was."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Hit", "RedactionFailed", "Tally", "member_path"]
+
+_MOST_PATHS = 256
+_LONGEST_KEY = 60
+
+
+class Hit(NamedTuple):
+    """Replacements of one kind in one place.
+
+    Attributes:
+        path: where, with list positions left out: ``body.messages[].content``. Keys in it are redacted themselves.
+        detector: the kind of what was replaced.
+        count: how many.
+    """
+
+    path: str
+    detector: str
+    count: int  # type: ignore[assignment]  # a tuple's method of this name is given up for the field
+
+
+class RedactionFailed(Exception):
+    """Content could not be redacted and must be left out. The message names the error's class and nothing of the content."""
+
+
+class Tally:
+    """Counts replacements by path and detector; beyond 256 different ones the path becomes ``...``."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], int] = {}
+
+    def add(self, path: str, detector: str) -> None:
+        """Count one replacement."""
+        place = (path, detector)
+        if place not in self._counts and len(self._counts) >= _MOST_PATHS:
+            place = ("...", detector)
+        self._counts[place] = self._counts.get(place, 0) + 1
+
+    def hits(self) -> list[Hit]:
+        """What was counted, in the order of first occurrence."""
+        return [Hit(path, detector, count) for (path, detector), count in self._counts.items()]
+
+
+def member_path(path: str, key: str) -> str:
+    """The path of a member of an object."""
+    return f"{path}.{key[:_LONGEST_KEY]}" if path else key[:_LONGEST_KEY]

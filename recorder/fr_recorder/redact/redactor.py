@@ -1,0 +1,264 @@
+"""The one door through which everything passes before a byte of it reaches a disk.
+
+Fail closed: whatever goes wrong inside, content that was not redacted is not handed back. :meth:`Redactor.body` says so in its status,
+the others raise :class:`RedactionFailed`, and the caller leaves the content out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+
+from fr_recorder.redact.bodies import EVENT_FORMATS, PATH, BodyScan, event_reader, format_of
+from fr_recorder.redact.edits import splice, splice_bytes, without_overlaps
+from fr_recorder.redact.engine import engine_for
+from fr_recorder.redact.fields import field_of
+from fr_recorder.redact.forms import redact_url
+from fr_recorder.redact.headers import redact_argument_list, redact_header, redact_variable
+from fr_recorder.redact.hits import Hit, RedactionFailed, Tally, member_path
+from fr_recorder.redact.leaves import Leaves
+from fr_recorder.redact.look import decode_json
+from fr_recorder.redact.policy import policy_id_of
+from fr_recorder.redact.positions import parse_with_places
+from fr_recorder.redact.rewrite import Rewrite
+from fr_recorder.redact.rules import DISABLED_BY_DEFAULT
+from fr_recorder.redact.streams import Assembly
+from fr_recorder.redact.tokens import TokenMaker
+from fr_schema.parts import ELEMENT_KINDS, Segment
+
+__all__ = ["RedactedBody", "Redactor", "StreamScanner"]
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+class RedactedBody(NamedTuple):
+    """A body after redaction.
+
+    Attributes:
+        data: the redacted bytes; the very object that was given when nothing was replaced; empty when redaction failed.
+        chunk_offsets: where each transfer chunk ends in ``data``; in order, the last one at its end.
+        hits: what was replaced.
+        status: ``clean``; ``redacted``; ``failed``: the content is left out; ``unscanned``: binary, kept as it is.
+    """
+
+    data: bytes
+    chunk_offsets: list[int]
+    hits: list[Hit]
+    status: str
+
+
+def _fail_closed(
+    method: Callable[Concatenate[Redactor, _Arguments], _Result],
+) -> Callable[Concatenate[Redactor, _Arguments], _Result]:
+    @wraps(method)
+    def guarded(self: Redactor, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the content must not get past
+            failure = RedactionFailed(type(error).__name__)
+        raise failure
+
+    return guarded
+
+
+class Redactor:
+    """Replaces secrets and personal data by tokens, under one policy and one key.
+
+    Deterministic under a key, idempotent, and independent of how a text was cut into pieces; safe to use from several threads.
+    The engine is compiled on first use.
+
+    Args:
+        key: at least 16 bytes; the tokens are keyed with it.
+        key_id: names the key in tokens and records; 1 to 32 of ``a-z 0-9 _ -``.
+        disabled: kinds whose patterns are not applied. Names of headers and fields still tell.
+
+    Raises:
+        ValueError: for a key or key id that cannot be used.
+    """
+
+    def __init__(self, key: bytes, key_id: str, *, disabled: frozenset[str] = DISABLED_BY_DEFAULT) -> None:
+        self.key_id = key_id
+        self._tokens = TokenMaker(key, key_id)
+        self._disabled = disabled
+        self._ready: Leaves | None = None
+
+    @property
+    def _leaves(self) -> Leaves:
+        if self._ready is None:
+            self._ready = Leaves(engine_for(self._disabled), self._tokens)
+        return self._ready
+
+    @property
+    def policy_id(self) -> str:
+        """Names everything that decides what is replaced: version, engine, and a digest over rules, names and modes."""
+        engine = self._leaves.engine
+        return policy_id_of(engine.name, engine.rules)
+
+    @_fail_closed
+    def text(self, text: str, path: str) -> tuple[str, list[Hit]]:
+        """A text, which may be JSON itself. The same object comes back when nothing was replaced."""
+        leaves = self._leaves
+        look = leaves.look()
+        look.at(text)
+        if look.is_clean():
+            return text, []
+        tally = Tally()
+        return leaves.text(text, path, tally), tally.hits()
+
+    @_fail_closed
+    def value(self, value: Any, path: str) -> tuple[Any, list[Hit]]:
+        """A decoded JSON value (tuples count as lists). The same object comes back when nothing was replaced."""
+        tally = Tally()
+        return self._leaves.value(value, path, tally), tally.hits()
+
+    @_fail_closed
+    def segments(self, segments: list[Segment]) -> tuple[list[Segment], list[Hit]]:
+        """The segments of a request body; those in which nothing is replaced come back as they are, text and all."""
+        leaves = self._leaves
+        look = leaves.look()
+        glue: list[str] = []
+        quotes = 0
+        named = False
+        for segment in segments:
+            if segment.key is None:
+                glue.append(segment.text)
+                continue
+            look.at(segment.value)
+            quotes += _quotes(segment.text)
+            named = named or field_of(segment.key) is not None
+        if not named and quotes == look.quotes():
+            look.inner += glue
+            if look.is_clean():
+                return segments, []
+        tally = Tally()
+        return [self._segment(segment, tally) for segment in segments], tally.hits()
+
+    def _segment(self, segment: Segment, tally: Tally) -> Segment:
+        leaves = self._leaves
+        if segment.key is None:
+            new = leaves.text(segment.text, PATH, tally)
+            return segment if new is segment.text else segment._replace(text=new)
+        field = field_of(segment.key)
+        if field is None and self._is_clean_segment(segment):
+            return segment
+        rewrite = Rewrite(leaves, tally)
+        key = leaves.text(segment.key, PATH, Tally())
+        is_element = segment.kind == ELEMENT_KINDS.get(segment.key) and not isinstance(segment.value, str)
+        rewrite.document(parse_with_places(segment.text), member_path(PATH, key) + ("[]" if is_element else ""), field)
+        if not rewrite.edits:
+            return segment
+        new = splice(segment.text, without_overlaps(rewrite.edits))
+        return Segment(segment.kind, new, key, decode_json(new))
+
+    def _is_clean_segment(self, segment: Segment) -> bool:
+        look = self._leaves.look()
+        look.at(segment.value)
+        return _quotes(segment.text) == look.quotes() and look.is_clean()
+
+    @_fail_closed
+    def headers(self, headers: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[Hit]]:
+        """Headers; names stay, values of telling ones become tokens."""
+        tally = Tally()
+        return [(name, redact_header(name, value, self._leaves, tally)) for name, value in headers], tally.hits()
+
+    @_fail_closed
+    def url(self, url: str) -> tuple[str, list[Hit]]:
+        """A URL: the password of its user, telling parameters, and whatever patterns find."""
+        tally = Tally()
+        return redact_url(url, self._leaves, "url", tally), tally.hits()
+
+    @_fail_closed
+    def argv(self, argv: Sequence[str]) -> tuple[list[str], list[Hit]]:
+        """A command line."""
+        tally = Tally()
+        return redact_argument_list(list(argv), self._leaves, tally), tally.hits()
+
+    @_fail_closed
+    def env(self, name: str, value: str) -> tuple[str, list[Hit]]:
+        """The value of an environment variable."""
+        tally = Tally()
+        return redact_variable(name, value, self._leaves, member_path("env", name), tally), tally.hits()
+
+    def body(self, data: bytes, content_type: str | None, chunk_offsets: Sequence[int] = ()) -> RedactedBody:
+        """A whole body, freed of its content-encoding: JSON, server-sent events, lines of JSON, form, multipart, text or binary.
+
+        Args:
+            data: the bytes.
+            content_type: as in the header; None to judge by the bytes.
+            chunk_offsets: where each transfer chunk ends, cumulative.
+        """
+        try:
+            tally = Tally()
+            scan = BodyScan(self._leaves, tally)
+            edits = scan.edits(data, content_type) if data else []
+            if not edits:
+                return RedactedBody(data, list(chunk_offsets), tally.hits(), "unscanned" if scan.unscanned else "clean")
+            new, offsets = splice_bytes(data, edits, chunk_offsets)
+            hits = tally.hits()
+            return RedactedBody(new, offsets, [*hits, Hit(PATH, "unscanned", 1)] if scan.unscanned else hits, "redacted")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the content must not get past
+            return _failed(error, chunk_offsets)
+
+    def stream(self, content_type: str | None) -> StreamScanner:
+        """A scanner to be fed with a body as it arrives."""
+        return StreamScanner(self, content_type)
+
+
+class StreamScanner:
+    """Takes a body in pieces and does the parsing on the way; the result is that of :meth:`Redactor.body` for the joined pieces."""
+
+    def __init__(self, redactor: Redactor, content_type: str | None) -> None:
+        self._redactor = redactor
+        self._content_type = content_type
+        self._pieces: list[bytes] = []
+        self._error: Exception | None = None
+        self._assembly: Assembly | None = None
+        name = format_of(content_type)
+        if name in EVENT_FORMATS:
+            try:
+                self._assembly = Assembly(redactor._leaves, PATH)
+                self._reader = event_reader(name, self._assembly)
+            except Exception as error:  # noqa: BLE001 - reported by finish()
+                self._error = error
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes. Never raises."""
+        self._pieces.append(data)
+        if self._assembly is None or self._error is not None:
+            return
+        try:
+            self._reader.feed(data)
+        except Exception as error:  # noqa: BLE001 - reported by finish()
+            self._error = error
+
+    def finish(self, chunk_offsets: Sequence[int] = ()) -> RedactedBody:
+        """The body, redacted; ``chunk_offsets`` as for :meth:`Redactor.body`."""
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if self._error is not None:
+            return _failed(self._error, chunk_offsets)
+        if self._assembly is None:
+            return self._redactor.body(data, self._content_type, chunk_offsets)
+        try:
+            tally = Tally()
+            self._reader.end()
+            edits = self._assembly.finish(tally)
+            if not edits:
+                return RedactedBody(data, list(chunk_offsets), tally.hits(), "clean")
+            new, offsets = splice_bytes(data, edits, chunk_offsets)
+            return RedactedBody(new, offsets, tally.hits(), "redacted")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the content must not get past
+            return _failed(error, chunk_offsets)
+
+
+def _quotes(text: str) -> int:
+    """How many ``"`` a JSON text has. One written ``\\u0022`` counts double, so that the sum differs from :meth:`Look.quotes`.
+
+    The comparison shows whether the decoded value holds everything that is in the text: of two members with one name it holds the last.
+    """
+    return text.count('"') + text.count("\\u0022") * 2
+
+
+def _failed(error: Exception, chunk_offsets: Sequence[int]) -> RedactedBody:
+    return RedactedBody(b"", [0] * len(chunk_offsets), [Hit(PATH, f"failed:{type(error).__name__}", 1)], "failed")

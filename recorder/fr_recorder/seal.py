@@ -1,0 +1,299 @@
+"""Sealing: a journal that will not grow any more becomes Parquet files and a manifest.
+
+Order of steps, so that a crash between any two of them loses nothing and shows nothing twice: Parquet files under
+temporary names, synced; renamed; the manifest, which commits the segment; only then is the journal removed. Until the manifest
+is there, readers take the journal and leave Parquet files of the same name aside. Sealing twice gives the same names.
+
+The only module of this room that imports pyarrow, inside its functions: it runs in the launcher and in ``fr`` commands,
+never in the agent's start path.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from fr_schema.fold import Blob, FoldedJournal, fold_journal
+from fr_schema.ids import day_of_trace
+from fr_schema.layout import BLOBS, EVENTS, JOURNAL, MANIFESTS, QUARANTINE, manifest_path, segment_path
+from fr_schema.rows import RowBuilder
+from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
+
+__all__ = ["Sealed", "journal_files", "seal_dead_journals", "seal_journal"]
+
+_ROW_GROUP = {EVENTS: 65_536, BLOBS: 8_192}
+_BLOOM_COLUMNS = {EVENTS: ("record_id", "ext_trace_id"), BLOBS: ("blob_id",)}
+_NO_DICTIONARY = frozenset(("data", "record_id", "blob_id", "span_id"))
+
+
+class Sealed(NamedTuple):
+    """What became of one journal file.
+
+    Attributes:
+        journal: its path.
+        rows: events sealed.
+        files: Parquet files written, relative to the store.
+        damage: what could not be read of it, in words; the damaged original then lies in ``kept``.
+        kept: path in quarantine, or None.
+    """
+
+    journal: str
+    rows: int
+    files: list[str]
+    damage: list[str]
+    kept: str | None
+
+
+def journal_files(store: str) -> Iterator[tuple[str, int, str]]:
+    """Writer, sequence number and path of every journal file, oldest writer first."""
+    root = os.path.join(store, JOURNAL)
+    try:
+        writers = sorted(os.listdir(root))
+    except FileNotFoundError:
+        return
+    for writer in writers:
+        folder = os.path.join(root, writer)
+        if not os.path.isdir(folder):
+            continue
+        for name in sorted(os.listdir(folder)):
+            stem, extension = os.path.splitext(name)
+            if extension == ".frj" and stem.isdigit():
+                yield writer, int(stem), os.path.join(folder, name)
+
+
+def seal_dead_journals(store: str, *, trace: str | None = None) -> list[Sealed]:
+    """Seal every journal file whose process is gone (of one run, when ``trace`` is given). Raises OSError."""
+    sealed = []
+    for writer, seq, path in list(journal_files(store)):
+        try:
+            if trace is not None and _trace_of(path) != trace:
+                continue
+            done = seal_journal(store, writer, seq, path)
+        except FileNotFoundError:
+            continue
+        if done is not None:
+            sealed.append(done)
+    return sealed
+
+
+def seal_journal(store: str, writer: str, seq: int, path: str) -> Sealed | None:
+    """Seal one journal file; None when its process lives, or another sealer has it. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        if os.fstat(descriptor).st_nlink == 0:
+            return None
+        if os.path.exists(manifest_path(store, writer, seq)):
+            _remove_journal(path)
+            return None
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            data = file.read()
+        return _seal(store, writer, seq, path, data)
+    finally:
+        os.close(descriptor)
+
+
+def _seal(store: str, writer: str, seq: int, path: str, data: bytes) -> Sealed:
+    folded = fold_journal(data)
+    builder = RowBuilder(folded, _Lookup(store, writer))
+    events = builder.event_rows()
+    blobs = builder.blob_rows()
+    files = [*_write_table(store, EVENTS, writer, seq, events, "trace_id"), *_write_table(store, BLOBS, writer, seq, blobs, "first_trace_id")]
+    kept = _quarantine(store, writer, seq, path) if folded.damage else None
+    _write_manifest(store, writer, seq, folded, files, len(events), len(blobs), kept)
+    _remove_journal(path)
+    damage = [f"{d.reason} ({d.length} bytes at {d.offset})" if d.offset >= 0 else d.reason for d in folded.damage]
+    return Sealed(path, len(events), [name for name, _ in files], damage, kept)
+
+
+class _Lookup:
+    """Finds blobs that the same writer stored in an earlier file: still a journal, or sealed already."""
+
+    def __init__(self, store: str, writer: str) -> None:
+        self._store = store
+        self._writer = writer
+        self._found: dict[bytes, Blob] | None = None
+
+    def __call__(self, blob_id: bytes) -> Blob | None:
+        if self._found is None:
+            self._found = dict(self._load())
+        return self._found.get(blob_id)
+
+    def _load(self) -> Iterator[tuple[bytes, Blob]]:
+        for writer, _, path in journal_files(self._store):
+            if writer == self._writer:
+                with open(path, "rb") as file:
+                    yield from fold_journal(file.read()).blobs.items()
+        yield from _sealed_blobs(self._store, self._writer)
+
+
+def _sealed_blobs(store: str, writer: str) -> Iterator[tuple[bytes, Blob]]:
+    import pyarrow.parquet as pq
+
+    folder = os.path.join(store, MANIFESTS, writer)
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            manifest = json.load(file)
+        for entry in manifest["files"]:
+            if entry["path"].startswith(BLOBS + "/"):
+                table = pq.read_table(os.path.join(store, entry["path"]), columns=["blob_id", "kind", "data", "first_trace_id"], partitioning=None)
+                for row in table.to_pylist():
+                    yield row["blob_id"], Blob(row["kind"], row["data"], row["first_trace_id"], 0)
+
+
+def _trace_of(path: str) -> str | None:
+    """The trace in a journal's header, which stands in its first frame."""
+    from fr_schema.frames import EventRecord, Frame, read_frames, read_records
+
+    with open(path, "rb") as file:
+        head = file.read(1 << 16)
+    frame = next(iter(read_frames(head)), None)
+    if not isinstance(frame, Frame):
+        return None
+    record = next(iter(read_records(frame)), None)
+    return str(record.event.get("trace")) if isinstance(record, EventRecord) else None
+
+
+def _write_table(store: str, table: str, writer: str, seq: int, rows: list[dict[str, Any]], trace_column: str) -> list[tuple[str, int]]:
+    """Write one table's rows, a file per day; returns relative paths and row counts."""
+    by_day: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_day.setdefault(day_of_trace(row[trace_column].hex()), []).append(row)
+    written = []
+    for day, of_day in sorted(by_day.items()):
+        path = segment_path(store, table, day, writer, seq)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write_parquet(path, table, sorted(of_day, key=_order_of(table)))
+        written.append((os.path.relpath(path, store), len(of_day)))
+    return written
+
+
+def _order_of(table: str) -> Any:
+    if table == BLOBS:
+        return lambda row: (row["first_trace_id"], row["blob_id"])
+    return lambda row: (row["trace_id"], row["seq"], row["kind"])
+
+
+def write_parquet(path: str, table: str, rows: list[dict[str, Any]]) -> None:
+    """Write rows to a Parquet file that appears whole or not at all, synced. Raises OSError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from fr_schema.arrow_types import BLOBS_SCHEMA, EVENTS_SCHEMA
+
+    schema = EVENTS_SCHEMA if table == EVENTS else BLOBS_SCHEMA
+    batch = pa.Table.from_pylist(rows, schema=schema)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    dictionary = [f.name for f in schema if f.name not in _NO_DICTIONARY and not pa.types.is_map(f.type) and not pa.types.is_floating(f.type)]
+    blooms = {name: {"ndv": max(len(rows), 1), "fpp": 0.01} for name in _BLOOM_COLUMNS[table]} if len(rows) >= 64 else None
+    try:
+        pq.write_table(
+            batch,
+            temporary,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=_leaf_names(schema, dictionary),
+            row_group_size=_ROW_GROUP[table],
+            write_page_index=True,
+            write_statistics=[name for name in batch.schema.names if name != "data"],
+            store_schema=False,
+            bloom_filter_options=blooms,
+        )
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+def _leaf_names(schema: Any, names: Iterable[str]) -> list[str]:
+    """Parquet's own names of the columns: those of lists carry the path to their elements."""
+    import pyarrow as pa
+
+    leaves = []
+    for name in names:
+        kind = schema.field(name).type
+        if pa.types.is_list(kind):
+            inner = kind.value_type
+            leaves += [f"{name}.list.element.{f.name}" for f in inner] if pa.types.is_struct(inner) else [f"{name}.list.element"]
+        else:
+            leaves.append(name)
+    return leaves
+
+
+def sync_folder(path: str) -> None:
+    """Make a rename in this folder safe against loss of power."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_manifest(
+    store: str, writer: str, seq: int, folded: FoldedJournal, files: list[tuple[str, int]], events: int, blobs: int, kept: str | None
+) -> None:
+    """The commit point of a segment: what was written, with digests, and what came before."""
+    path = manifest_path(store, writer, seq)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    before = manifest_path(store, writer, seq - 1)
+    manifest = {
+        "format": FORMAT_VERSION,
+        "made_by": f"fr {PACKAGE_VERSION}",
+        "writer": writer,
+        "seq": seq,
+        "sealed_at": int(time.time() * 1e6),
+        "events": events,
+        "blobs": blobs,
+        "closed_in_order": folded.closed is not None,
+        "files": [
+            {"path": name, "rows": rows, "sha256": digest_of(os.path.join(store, name)), "bytes": os.path.getsize(os.path.join(store, name))}
+            for name, rows in files
+        ],
+        "damage": [{"offset": d.offset, "length": d.length, "reason": d.reason} for d in folded.damage],
+        "quarantine": os.path.relpath(kept, store) if kept else None,
+        "previous": digest_of(before) if os.path.exists(before) else None,
+    }
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(manifest, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(temporary, path)
+    sync_folder(os.path.dirname(path))
+
+
+def digest_of(path: str) -> str:
+    """SHA-256 of a file's bytes, hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _quarantine(store: str, writer: str, seq: int, path: str) -> str:
+    """Keep a damaged journal whole, where no tool deletes it."""
+    folder = os.path.join(store, QUARANTINE)
+    os.makedirs(folder, exist_ok=True)
+    kept = os.path.join(folder, f"{writer}-{seq:06d}.frj")
+    if not os.path.exists(kept):
+        os.link(path, kept)
+    return kept
+
+
+def _remove_journal(path: str) -> None:
+    os.unlink(path)
+    try:
+        os.rmdir(os.path.dirname(path))
+    except OSError:
+        # The writer has further files here.
+        return

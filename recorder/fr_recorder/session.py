@@ -1,0 +1,148 @@
+"""One journal and what is needed to write events into it. Belongs to the writer thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fr_schema.frames import encode_event
+
+from . import real
+from .content import ContentStore
+from .encoder import Encoder
+from .journal import Journal
+from .program import installed_packages, loaded_code
+from .reads import LaneReads
+from .seams import seams_seen
+
+__all__ = ["JournalSession"]
+
+_FRAME_BYTES = 32 << 20
+
+
+class JournalSession:
+    """Encodes events and appends them to the journal.
+
+    Args:
+        header: the facts about this process that stand first in every journal file; ``t``, ``file`` and ``n`` are added.
+        code_key: key of the hashes of the program's source files.
+    """
+
+    def __init__(self, journal: Journal, encoder: Encoder, header: dict[str, Any], code_key: bytes) -> None:
+        self.journal = journal
+        self._code_key = code_key
+        self.encoder = encoder
+        self.content: ContentStore = encoder.content
+        self._header = header
+        self._number = 0
+        self._open: dict[str, tuple[dict[str, Any], list[str], Any]] = {}
+        self.reopen()
+        self.append(self.records([{"t": "program", "packages": installed_packages(), **self._program()}]))
+
+    # -- jobs
+
+    def begin(self, crossing: Any) -> list[dict[str, Any]]:
+        """A crossing begins."""
+        kind = crossing.kind
+        if kind == "http":
+            event = self.encoder.begin_http(crossing)
+        elif kind == "tool":
+            event = self.encoder.begin_tool(crossing)
+        elif kind == "decision":
+            return [self.encoder.decision(crossing)]
+        else:
+            event = self.encoder.begin_span(crossing)
+        self._open[crossing.span] = event, self.content.kept if kind == "http" else [], crossing
+        return [event]
+
+    def end(self, crossing: Any) -> list[dict[str, Any]]:
+        """A crossing ends."""
+        kind = crossing.kind
+        self._open.pop(crossing.span, None)
+        if kind == "http":
+            return [self.encoder.end_http(crossing)]
+        return [self.encoder.end_tool(crossing) if kind == "tool" else self.encoder.end_span(crossing)]
+
+    def bare(self, phase: str, crossing: Any) -> list[dict[str, Any]]:
+        """The event of a crossing whose content could not be encoded: that it happened, when, where, and how it ended."""
+        event: dict[str, Any] = {"t": phase, "span": crossing.span, "trace": crossing.context.trace_id, "rstatus": "failed"}
+        event["at"] = crossing.at // 1000
+        if phase == "begin":
+            event |= {"kind": getattr(getattr(crossing, "call", None), "kind", crossing.kind), "lane": crossing.lane.path}
+            event |= {"lseq": crossing.lane_seq, "issue": crossing.issue}
+        else:
+            event |= {"dur": (crossing.end_at - crossing.start) // 1000, "end": crossing.end, "status": "error"}
+        return [event]
+
+    def reads(self, taken: LaneReads, trace: str) -> list[dict[str, Any]]:
+        """Clock values and order marks."""
+        lanes = {path: {source: _differences(values) for source, values in sources.items()} for path, sources in taken.items()}
+        return [{"t": "reads", "trace": trace, "at": real.wall_ns() // 1000, "lanes": lanes}]
+
+    def gap(self, lost: int, reason: str) -> None:
+        """Admit a loss in the journal, before anything else is written."""
+        self.append(self.records([{"t": "gap", "at": real.wall_ns() // 1000, "trace": self._header["trace"], "lost": lost, "reason": reason}]))
+
+    def goodbye(self) -> list[dict[str, Any]]:
+        """The process ends in order: with it end the answers that the program never read to their end."""
+        left = [crossing for _, _, crossing in self._open.values() if crossing.kind == "http" and crossing.status is not None]
+        ends = []
+        for crossing in left:
+            crossing.abandon()
+            ends += self.end(crossing)
+        return [*ends, {"t": "program", **self._program()}, {"t": "close", "at": real.wall_ns() // 1000}]
+
+    def _program(self) -> dict[str, Any]:
+        return {"code": loaded_code(self._code_key), "seams": seams_seen()}
+
+    # -- the journal
+
+    def records(self, events: list[dict[str, Any]]) -> list[bytes]:
+        """Events as records, each behind the blobs that it needs."""
+        out = self.content.records
+        self.content.records = []
+        for event in events:
+            event["n"] = self._number
+            self._number += 1
+            out.append(encode_event(event))
+        return out
+
+    def append(self, records: list[bytes]) -> None:
+        """Write records as frames. Raises OSError."""
+        frame: list[bytes] = []
+        size = 0
+        for record in records:
+            if frame and size + len(record) > _FRAME_BYTES:
+                self.journal.append(b"".join(frame))
+                frame, size = [], 0
+            frame.append(record)
+            size += len(record)
+        if frame:
+            self.journal.append(b"".join(frame))
+        self.content.committed()
+
+    def rotate(self) -> None:
+        """Close the file and begin the next, which repeats what is still open so that it can be read alone."""
+        still_open = list(self._open.values())
+        self.append(self.records([{"t": "close", "at": real.wall_ns() // 1000, "next": self.journal.file + 1}]))
+        self.journal.sync()
+        self.reopen()
+        self.append(self.records([_again(event, kept) for event, kept, _ in still_open]))
+
+    def reopen(self) -> None:
+        """Begin a journal file with its header. Raises OSError."""
+        self.journal.open_next()
+        self.content.new_file()
+        self.append(self.records([{"t": "header", **self._header, "file": self.journal.file, "at": real.wall_ns() // 1000}]))
+
+
+def _again(event: dict[str, Any], kept: list[str]) -> dict[str, Any]:
+    """The begin of an open span for the next file, with its part list in full: the base stands in the file before."""
+    again = {key: value for key, value in event.items() if key not in ("base", "keep", "new")}
+    if "base" in event:
+        again["body"] = kept + event["new"]
+    return {**again, "of": event["n"]}
+
+
+def _differences(values: list[int]) -> list[int]:
+    """The first value, then each as the difference to the one before."""
+    return [values[0], *(after - before for before, after in zip(values, values[1:], strict=False))]

@@ -1,0 +1,85 @@
+"""Opening a store for writing: the folder, its ``FORMAT`` file, and whether we may write to it at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+from fr_schema.errors import FormatTooNew, NotAStore
+from fr_schema.layout import BLOBS, EVENTS, JOURNAL, MANIFESTS, format_path
+from fr_schema.version import FORMAT_VERSION, OLDEST_READABLE_VERSION, PACKAGE_VERSION
+
+__all__ = ["DEFAULT_STORE", "OpenStore", "chosen_store", "open_store", "read_format"]
+
+DEFAULT_STORE = ".flightrecorder"
+
+
+class OpenStore(NamedTuple):
+    """A store that may be used: its absolute path and its id."""
+
+    path: str
+    store_id: str
+
+
+def chosen_store(path: str | None = None) -> str:
+    """The store to use: the argument, else ``FR_STORE``, else ``./.flightrecorder``; absolute."""
+    return os.path.abspath(path or os.environ.get("FR_STORE") or DEFAULT_STORE)
+
+
+def read_format(path: str) -> OpenStore:
+    """The store at a path. Raises NotAStore, or FormatTooNew when a later version wrote it."""
+    file = format_path(path)
+    try:
+        with open(file, encoding="utf-8") as opened:
+            facts = json.load(opened)
+        version, store_id = int(facts["format"]), str(facts["store"])
+    except FileNotFoundError:
+        what = "has no FORMAT file" if os.path.isdir(path) else "does not exist"
+        raise NotAStore(f"{path} is not a flight recorder store: it {what}", hint="name one with --store or FR_STORE") from None
+    except NotADirectoryError:
+        raise NotAStore(f"{path} is not a flight recorder store: it is a file", hint="name one with --store or FR_STORE") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotAStore(f"{file} cannot be read: {error}", hint="restore it from a copy of the store") from None
+    if version > FORMAT_VERSION:
+        raise FormatTooNew(
+            f"{path} has format version {version}; this fr {PACKAGE_VERSION} reads up to {FORMAT_VERSION}",
+            hint="pip install --upgrade fr-flight-recorder",
+        )
+    if version < OLDEST_READABLE_VERSION:
+        raise NotAStore(f"{file} names format version {version}, which never existed")
+    return OpenStore(path, store_id)
+
+
+def open_store(path: str) -> OpenStore:
+    """The store at a path, made if nothing is there.
+
+    Raises NotAStore for a folder that holds something else, FormatTooNew, or OSError when it cannot be made.
+    """
+    if os.path.exists(format_path(path)):
+        return read_format(path)
+    if os.path.isdir(path) and any(not name.startswith(".") for name in os.listdir(path)):
+        known = {JOURNAL, EVENTS, BLOBS, MANIFESTS}
+        if not known.intersection(os.listdir(path)):
+            raise NotAStore(f"{path} holds other files and is not a flight recorder store", hint="name an empty or new folder")
+    os.makedirs(path, exist_ok=True)
+    for folder in (JOURNAL, EVENTS, BLOBS, MANIFESTS):
+        os.makedirs(os.path.join(path, folder), exist_ok=True)
+    _write_format(path)
+    return read_format(path)
+
+
+def _write_format(path: str) -> None:
+    """Make the FORMAT file whole or not at all; several processes may try at once, and the first wins."""
+    facts = {"format": FORMAT_VERSION, "store": os.urandom(8).hex(), "made_by": f"fr {PACKAGE_VERSION}", "hash": "sha256", "blob_id": "hmac-sha256"}
+    temporary = f"{format_path(path)}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(facts, file)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, format_path(path))
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(temporary)

@@ -1,0 +1,307 @@
+"""Python values as text, and back: what a tool was given and what it returned.
+
+Values are taken by the caller's thread at the moment of the call, because the program may change them later.
+Text and bytes are kept by reference. JSON values become JSON. Everything else becomes *typed JSON*: JSON in
+which an object with the key ``$fr`` stands for a value of another type. Unlike a pickle it can be read years
+later, searched, and redacted leaf by leaf.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+__all__ = ["Packed", "PackedError", "Unreadable", "pack", "pack_error", "unpack", "unpack_error"]
+
+_TAG = "$fr"
+_DEPTH_LIMIT = 60
+
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class Packed(NamedTuple):
+    """A value as text.
+
+    Attributes:
+        form: ``text`` and ``bytes`` are the value itself, ``json`` is JSON text, ``typed`` is typed JSON, and
+            ``repr`` admits that the value could not be stored and only its repr was.
+        data: str, or bytes for the form ``bytes``.
+    """
+
+    form: str
+    data: Any
+
+
+class PackedError(NamedTuple):
+    """An exception as text: class, message, typed JSON of its arguments and attributes, and the traceback."""
+
+    class_name: str
+    message: str
+    state: Packed
+    traceback: str
+
+
+class Unreadable(Exception):
+    """A stored value cannot be turned back into a Python value here; the message says why."""
+
+
+def pack(value: Any) -> Packed:
+    """Take a value as it is now. Never raises."""
+    kind = type(value)
+    if kind is str:
+        return Packed("text", value)
+    if kind is bytes:
+        return Packed("bytes", value)
+    try:
+        text = _dump(value)
+        if _equal_types(json.loads(text), value):
+            return Packed("json", text)
+    except (TypeError, ValueError, RecursionError):
+        text = ""
+    try:
+        return Packed("typed", _dump(_encode(value, 0)))
+    except Exception:  # noqa: BLE001 - foreign __reduce_ex__, __repr__ and properties may raise anything
+        return Packed("repr", _safe_repr(value))
+
+
+def unpack(form: str, data: str | bytes) -> Any:
+    """The value of a stored form. Raises Unreadable."""
+    if form in ("text", "bytes"):
+        return data
+    if form == "json":
+        return json.loads(data)
+    if form == "typed":
+        try:
+            return _decode(json.loads(data))
+        except Unreadable:
+            raise
+        except Exception as error:
+            raise Unreadable(f"{type(error).__name__}: {error}") from error
+    raise Unreadable("the value was of a type that could not be stored; the record holds its repr only")
+
+
+def pack_error(error: BaseException) -> PackedError:
+    """Take an exception as it is now. Never raises."""
+    import traceback
+
+    attributes = {k: v for k, v in vars(error).items() if k != "__notes__"}
+    state = pack({"args": list(error.args), "attributes": attributes})
+    if state.form == "repr":
+        state = pack({"args": [_safe_repr(a) if pack(a).form == "repr" else a for a in error.args], "attributes": {}})
+    try:
+        message = str(error)
+        trace = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
+        message, trace = _safe_repr(error), ""
+    return PackedError(f"{type(error).__module__}.{type(error).__qualname__}", message, state, trace)
+
+
+def unpack_error(class_name: str, message: str, form: str, data: str) -> BaseException:
+    """An exception of the recorded class; of a class with the same name where that one cannot be had."""
+    try:
+        state = unpack(form, data)
+        args = tuple(state["args"])
+        attributes = dict(state["attributes"])
+    except (Unreadable, KeyError, TypeError):
+        args, attributes = (message,), {}
+    module, _, name = class_name.rpartition(".")
+    try:
+        cls = _find(module, name)
+        if not (isinstance(cls, type) and issubclass(cls, BaseException)):
+            raise Unreadable(f"{class_name} is not an exception class")
+        error: BaseException = cls.__new__(cls, *args)
+        error.args = args
+    except Exception:  # noqa: BLE001 - a foreign __new__ may raise anything; the stand-in says what it stands for
+        stand_in = type(name, (Exception,), {"__module__": module, "__doc__": f"stands in for {class_name}, which cannot be imported here"})
+        error = stand_in(message)
+    for key, value in attributes.items():
+        try:
+            setattr(error, key, value)
+        except (AttributeError, TypeError):
+            continue
+    return error
+
+
+def _equal_types(read_back: Any, value: Any) -> bool:
+    """True when JSON kept the value: 1 and 1.0, True and 1, and lists and tuples are told apart."""
+    if read_back != value:
+        return False
+    if type(read_back) is not type(value):
+        return False
+    if isinstance(value, dict):
+        return all(type(k) is str and _equal_types(read_back[k], v) for k, v in value.items())
+    if isinstance(value, list):
+        return all(_equal_types(r, v) for r, v in zip(read_back, value, strict=True))
+    return True
+
+
+def _safe_repr(value: Any) -> str:
+    try:
+        return repr(value)[:10_000]
+    except Exception:  # noqa: BLE001 - a foreign __repr__ may raise anything
+        return f"<{type(value).__module__}.{type(value).__qualname__}, whose repr fails>"
+
+
+def _name_of(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _tagged(tag: str, **members: Any) -> dict[str, Any]:
+    return {_TAG: tag, **members}
+
+
+_PLAIN = (str, int, bool, type(None))
+
+# Built-in and standard types by name, so that nothing is imported for a type that the program does not use.
+_ENCODERS: dict[str, Callable[[Any], Any]] = {
+    "builtins:bytes": lambda v: _tagged("bytes", v=base64.b64encode(v).decode()),
+    "builtins:bytearray": lambda v: _tagged("bytearray", v=base64.b64encode(v).decode()),
+    "builtins:complex": lambda v: _tagged("complex", v=[v.real, v.imag]),
+    "datetime:datetime": lambda v: _tagged("datetime", v=v.isoformat(), fold=v.fold) if v.tzinfo is None else _reduced(v),
+    "datetime:date": lambda v: _tagged("date", v=v.isoformat()),
+    "datetime:time": lambda v: _tagged("time", v=v.isoformat()) if v.tzinfo is None else _reduced(v),
+    "datetime:timedelta": lambda v: _tagged("timedelta", v=[v.days, v.seconds, v.microseconds]),
+    "decimal:Decimal": lambda v: _tagged("decimal", v=str(v)),
+    "uuid:UUID": lambda v: _tagged("uuid", v=str(v)),
+    "pathlib:PosixPath": lambda v: _tagged("path", v=str(v)),
+    "pathlib._local:PosixPath": lambda v: _tagged("path", v=str(v)),
+}
+
+
+class _Reduced:
+    """Marks a value to be encoded through ``__reduce_ex__``."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _reduced(value: Any) -> Any:
+    return _Reduced(value)
+
+
+def _encode(value: Any, depth: int) -> Any:
+    if depth > _DEPTH_LIMIT:
+        raise ValueError("nested too deeply, or in a circle")
+    cls = type(value)
+    if cls in _PLAIN:
+        return value
+    if cls is float:
+        return value if value == value and value not in (float("inf"), float("-inf")) else _tagged("float", v=repr(value))
+    if cls is list:
+        return [_encode(item, depth + 1) for item in value]
+    if cls is dict:
+        if _TAG not in value and all(type(key) is str for key in value):
+            return {key: _encode(item, depth + 1) for key, item in value.items()}
+        return _tagged("dict", v=[[_encode(k, depth + 1), _encode(v, depth + 1)] for k, v in value.items()])
+    if cls in (tuple, set, frozenset):
+        return _tagged(cls.__name__, v=[_encode(item, depth + 1) for item in value])
+    encoder = _ENCODERS.get(_name_of(cls))
+    if encoder is not None:
+        encoded = encoder(value)
+        return _encode_reduced(encoded.value, depth) if isinstance(encoded, _Reduced) else encoded
+    if isinstance(value, type) or callable(value) and hasattr(value, "__qualname__"):
+        if _find(value.__module__, value.__qualname__) is not value:
+            raise ValueError("not importable")
+        return _tagged("global", v=f"{value.__module__}:{value.__qualname__}")
+    return _encode_reduced(value, depth)
+
+
+def _encode_reduced(value: Any, depth: int) -> Any:
+    """Dataclasses, pydantic models, enums, named tuples: by the protocol of copy and pickle."""
+    reduced = value.__reduce_ex__(2)
+    if isinstance(reduced, str):
+        return _tagged("global", v=f"{type(value).__module__}:{reduced}")
+    make, args, state, items, pairs = (*reduced, None, None, None)[:5]
+    return _tagged(
+        "object",
+        make=_encode(make, depth + 1),
+        args=[_encode(a, depth + 1) for a in args],
+        state=_encode(state, depth + 1),
+        items=_encode(list(items), depth + 1) if items is not None else None,
+        pairs=_encode([list(p) for p in pairs], depth + 1) if pairs is not None else None,
+    )
+
+
+def _find(module: str, qualname: str) -> Any:
+    """An attribute by module and qualified name, from modules that are loaded or can be."""
+    found: Any = sys.modules.get(module)
+    if found is None:
+        import importlib
+
+        found = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    tag = value.get(_TAG)
+    if tag is None:
+        return {key: _decode(item) for key, item in value.items()}
+    decoder = _DECODERS.get(tag)
+    if decoder is None:
+        raise Unreadable(f"the value has the unknown type tag {tag!r}")
+    return decoder(value)
+
+
+def _decode_object(value: dict[str, Any]) -> Any:
+    made = _decode(value["make"])(*[_decode(a) for a in value["args"]])
+    state = _decode(value["state"])
+    if state is not None:
+        _restore(made, state)
+    for item in _decode(value["items"] or []):
+        made.append(item)
+    for key, item in _decode(value["pairs"] or []):
+        made[key] = item
+    return made
+
+
+def _restore(made: Any, state: Any) -> None:
+    if hasattr(made, "__setstate__"):
+        made.__setstate__(state)
+        return
+    plain, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    for key, item in {**(plain or {}), **(slots or {})}.items():
+        object.__setattr__(made, key, item)
+
+
+def _import_and_call(module: str, name: str, *args: Any) -> Any:
+    return _find(module, name)(*args)
+
+
+def _iso(module: str, name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda v: _find(module, name).fromisoformat(v["v"])
+
+
+def _many(make: Callable[[Iterable[Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    return lambda v: make(_decode(item) for item in v["v"])
+
+
+_DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "bytes": lambda v: base64.b64decode(v["v"]),
+    "bytearray": lambda v: bytearray(base64.b64decode(v["v"])),
+    "complex": lambda v: complex(*v["v"]),
+    "float": lambda v: float(v["v"]),
+    "tuple": _many(tuple),
+    "set": _many(set),
+    "frozenset": _many(frozenset),
+    "dict": lambda v: {_decode(k): _decode(item) for k, item in v["v"]},
+    "datetime": lambda v: _find("datetime", "datetime").fromisoformat(v["v"]).replace(fold=v["fold"]),
+    "date": _iso("datetime", "date"),
+    "time": _iso("datetime", "time"),
+    "timedelta": lambda v: _import_and_call("datetime", "timedelta", *v["v"]),
+    "decimal": lambda v: _import_and_call("decimal", "Decimal", v["v"]),
+    "uuid": lambda v: _import_and_call("uuid", "UUID", v["v"]),
+    "path": lambda v: _import_and_call("pathlib", "Path", v["v"]),
+    "global": lambda v: _find(*v["v"].split(":", 1)),
+    "object": _decode_object,
+}

@@ -1,0 +1,362 @@
+"""The writer: a thread of its own between the program and the journal.
+
+The program's thread hands over references and goes on. Only for the last byte of an answer does it wait, until
+the frame with that answer is in the operating system's hands, and never longer than a limit. The thread is a bare
+one (``_thread``), so that nothing of the program sees, counts or joins it, and it starts with the first event.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from _queue import Empty, SimpleQueue
+from _thread import allocate_lock, start_new_thread
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from . import real
+from .reads import ReadLog
+
+__all__ = ["Limits", "Writer", "WriterStatus"]
+
+Job = Callable[[Any], list[dict[str, Any]]]
+"""Gets the journal session, in the writer thread; returns events."""
+
+
+class Limits(NamedTuple):
+    """What the recorder may cost.
+
+    Attributes:
+        queue_bytes: content handed over but not yet written; beyond it the program waits, then loses records.
+        wait_s: the longest that one call waits for the writer, whatever the disk does.
+        group_s: the longest that a written record stays without an fdatasync (durability ``group``).
+        linger_s: how long a request's intent may wait for more work, so that the writer does not compete for
+            the interpreter with the program that is just sending that request.
+        file_bytes: size at which a journal file is closed and the next one begun.
+    """
+
+    queue_bytes: int = 64 << 20
+    wait_s: float = 0.05
+    group_s: float = 0.05
+    linger_s: float = 0.0015
+    file_bytes: int = 64 << 20
+
+
+class WriterStatus(NamedTuple):
+    """What the writer has to say for itself."""
+
+    events: int
+    lost: int
+    failed_content: int
+    last_error: str | None
+
+
+class _Item:
+    """A job for the writer.
+
+    ``done`` is released once the job's frame is written, or cannot be. ``bare`` makes the event without content, for when
+    the job fails.
+    """
+
+    __slots__ = ("bare", "done", "job", "size", "urgent")
+
+    def __init__(self, job: Job, size: int, urgent: bool, done: Any, bare: Job | None = None) -> None:
+        self.job = job
+        self.size = size
+        self.urgent = urgent
+        self.done = done
+        self.bare = bare
+
+
+_ODD = 0x9E3779B97F4A7C15
+_STOP = _Item(lambda _: [], 0, True, None)
+_RETRY_DISK_S = 5.0
+_EXIT_WAIT_S = 5.0
+_MAX_BATCH_BYTES = 16 << 20
+
+
+class Writer:
+    """Takes jobs from any thread and writes what they encode.
+
+    Args:
+        session: makes the journal session (encoder and journal) in the writer thread; see :mod:`fr_recorder.session`.
+        durability: ``os``, ``group`` or ``sync``.
+        read_log: clock values and order marks, flushed with the next event into ``trace``.
+    """
+
+    def __init__(self, session: Callable[[], Any], durability: str, limits: Limits, read_log: ReadLog, trace: str) -> None:
+        self._make_session = session
+        self._durability = durability
+        self._limits = limits
+        self._reads = read_log
+        self._trace = trace
+        self._session: Any = None
+        self._lock = allocate_lock()
+        self._queue: SimpleQueue[_Item] = SimpleQueue()
+        self._queued_bytes = 0
+        self._running = False
+        self._closed = False
+        self._span_base = int.from_bytes(os.urandom(8), "big")
+        self._span_number = itertools.count(1).__next__
+        self._write_lock = allocate_lock()
+        self._events = 0
+        self._lost = 0
+        self._lost_reported = 0
+        self._failed_content = 0
+        self._last_error: str | None = None
+        self._told: set[str] = set()
+        self._disk_retry_at = 0.0
+
+    # -- the program's side
+
+    def new_span_id(self) -> str:
+        """A span id: 16 hex characters, different for each call in this process."""
+        return f"{(self._span_base + self._span_number() * _ODD) & 0xFFFFFFFFFFFFFFFF:016x}"
+
+    def accepts(self, size: int) -> bool:
+        """True when there is room for ``size`` more bytes. When not, waits up to the limit; then counts a loss."""
+        if self._closed:
+            return False
+        if self._queued_bytes + size <= self._limits.queue_bytes or self._queued_bytes == 0:
+            return True
+        deadline = real.monotonic_ns() + int(self._limits.wait_s * 1e9)
+        while real.monotonic_ns() < deadline:
+            real.sleep(0.001)
+            if self._queued_bytes + size <= self._limits.queue_bytes or self._queued_bytes == 0:
+                return True
+        self._count_loss("the queue to the writer is full")
+        return False
+
+    def put_begin(self, crossing: Any, size: int) -> None:
+        """Hand over a crossing's beginning; does not wait."""
+        self.put(lambda session: session.begin(crossing), size, bare=lambda session: session.bare("begin", crossing))
+
+    def put_end(self, crossing: Any, size: int, *, wait: bool) -> None:
+        """Hand over a crossing's end, and wait until it is written."""
+        self.put(lambda session: session.end(crossing), size, wait=wait, bare=lambda session: session.bare("end", crossing))
+
+    def put(self, job: Job, size: int, *, wait: bool = False, bare: Job | None = None) -> None:
+        """Hand over a job. With ``wait``, return once its frame is written, or the waiting limit is reached.
+
+        ``bare`` makes the event without content if the job fails.
+        """
+        if len(self._reads) > 0:
+            self._put_reads()
+        done = None
+        if wait:
+            done = allocate_lock()
+            done.acquire()
+        with self._lock:
+            self._queued_bytes += size
+            if not self._running and not self._closed:
+                self._start()
+        item = _Item(job, size, wait, done, bare)
+        self._queue.put(item)
+        if self._closed:
+            self._drain_here()
+        elif done is not None:
+            done.acquire(True, self._limits.wait_s if self._durability != "sync" else 10 * self._limits.wait_s)
+
+    def _put_reads(self) -> None:
+        batch = self._reads.take()
+        if batch:
+            self._queue.put(_Item(lambda session: session.reads(batch, self._trace), 0, False, None))
+
+    def _start(self) -> None:
+        """Called with the lock held."""
+        self._running = True
+        try:
+            start_new_thread(self._run, ())
+        except RuntimeError as error:
+            # No threads are to be had at interpreter shutdown: from here on the caller writes for itself.
+            self._running, self._closed = False, True
+            self._last_error = str(error)
+
+    def status(self) -> WriterStatus:
+        """Counters so far."""
+        return WriterStatus(self._events, self._lost, self._failed_content, self._last_error)
+
+    def flush(self) -> None:
+        """Wait until everything handed over so far is written; used by tests, ``fr.flush()`` and at exit."""
+        if self._running:
+            self.put(lambda _: [], 0, wait=True)
+
+    def close(self) -> None:
+        """Write all that is queued, say goodbye in the journal, and end the thread. Later events are written inline."""
+        if self._closed:
+            return
+        if len(self._reads) > 0:
+            self._put_reads()
+            with self._lock:
+                if not self._running:
+                    self._start()
+        if self._running:
+            ended = allocate_lock()
+            ended.acquire()
+            self._queue.put(_Item(lambda session: session.goodbye(), 0, True, None))
+            self._queue.put(_Item(_STOP.job, 0, True, ended))
+            self._closed = True
+            self._queue.put(_STOP)
+            ended.acquire(True, _EXIT_WAIT_S)
+        self._closed = True
+
+    def abandon(self) -> None:
+        """In the child of a fork: forget the parent's thread, queue and file."""
+        if self._session is not None:
+            self._session.journal.forget()
+        self._closed = True
+
+    # -- the writer's side
+
+    def _run(self) -> None:
+        sync_at: float | None = None
+        while True:
+            batch = self._collect(sync_at)
+            stop = _STOP in batch
+            if batch:
+                self._write(batch)
+            sync_at = self._sync_if_due(sync_at)
+            if stop:
+                self._sync_now()
+                if self._session is not None:
+                    self._session.journal.close()
+                self._running = False
+                return
+
+    def _collect(self, sync_at: float | None) -> list[_Item]:
+        """The next items, in order: one that someone waits for ends the collecting at once."""
+        timeout = None if sync_at is None else max(0.0, sync_at - _time_now())
+        try:
+            batch = [self._queue.get(True, timeout)]
+        except Empty:
+            return []
+        size = batch[0].size
+        deadline = _time_now() + self._limits.linger_s
+        while not batch[-1].urgent and size < _MAX_BATCH_BYTES:
+            try:
+                batch.append(self._queue.get(True, max(0.0, deadline - _time_now())))
+            except Empty:
+                break
+            size += batch[-1].size
+        return batch
+
+    def _write(self, batch: list[_Item]) -> None:
+        with self._write_lock:
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: list[_Item]) -> None:
+        try:
+            session = self._open_session()
+            records: list[bytes] = []
+            for item in batch:
+                if item is not _STOP:
+                    records += self._encode(session, item)
+            if records:
+                session.append(records)
+                if self._durability == "sync":
+                    session.journal.sync()
+        except OSError as error:
+            self._disk_failed(error, batch)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong here must end as a counted loss, not in the program
+            self._last_error = f"{type(error).__name__}: {error}"
+            self._lose(len(batch), f"the recorder failed: {self._last_error}")
+        finally:
+            with self._lock:
+                self._queued_bytes -= sum(item.size for item in batch)
+            for item in batch:
+                if item.done is not None:
+                    item.done.release()
+
+    def _open_session(self) -> Any:
+        if self._session is None:
+            if _time_now() < self._disk_retry_at:
+                raise OSError(self._last_error or "the store cannot be written")
+            self._session = self._make_session()
+        session = self._session
+        if session.journal.size > self._limits.file_bytes:
+            session.rotate()
+        if self._lost > self._lost_reported:
+            session.gap(self._lost - self._lost_reported, self._last_error or "records were lost")
+            self._lost_reported = self._lost
+        return session
+
+    def _encode(self, session: Any, item: _Item) -> list[bytes]:
+        """The records of one item. Content that cannot be encoded is left out; the event stays."""
+        events = []
+        try:
+            events = item.job(session)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - fail closed: no content rather than unredacted content
+            self._failed_content += 1
+            self._last_error = f"{type(error).__name__}: {error}"
+            self._tell("content", f"fr: an event was recorded without its content ({self._last_error})")
+            session.content.lost()
+            events = item.bare(session) if item.bare is not None else []
+        self._events += len(events)
+        records: list[bytes] = session.records(events)
+        return records
+
+    def _sync_if_due(self, sync_at: float | None) -> float | None:
+        if self._session is None or not self._session.journal.dirty or self._durability == "os":
+            return None
+        if sync_at is None:
+            return _time_now() + self._limits.group_s
+        if _time_now() >= sync_at:
+            self._sync_now()
+            return None
+        return sync_at
+
+    def _sync_now(self) -> None:
+        try:
+            if self._session is not None and self._durability != "os":
+                self._session.journal.sync()
+        except OSError as error:
+            self._last_error = str(error)
+            self._tell("sync", f"fr: the journal cannot be synced to disk: {error}")
+
+    def _disk_failed(self, error: OSError, batch: list[_Item]) -> None:
+        self._last_error = str(error)
+        self._disk_retry_at = _time_now() + _RETRY_DISK_S
+        if self._session is not None:
+            self._session.content.lost()
+        self._lose(sum(1 for item in batch if item is not _STOP), str(error))
+
+    def _count_loss(self, reason: str) -> None:
+        self._last_error = reason
+        self._lose(1, reason)
+
+    def _lose(self, count: int, reason: str) -> None:
+        if count:
+            self._lost += count
+            self._tell("loss", f"fr: records are being lost: {reason}; the program goes on")
+
+    def _tell(self, about: str, message: str) -> None:
+        """Say a thing on stderr once."""
+        if about in self._told:
+            return
+        self._told.add(about)
+        try:
+            os.write(2, (message.replace("\n", " ") + "\n").encode("utf-8", "replace"))
+        except OSError:
+            self._last_error = self._last_error or message
+
+    def _drain_here(self) -> None:
+        """After the writer's thread has ended: write on the caller's thread."""
+        batch = []
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                break
+            if item is not _STOP:
+                batch.append(item)
+        if batch and not sys.is_finalizing():
+            if self._session is not None and not self._session.journal.is_open:
+                self._session.reopen()
+            self._write(batch)
+
+
+def _time_now() -> float:
+    return real.monotonic_ns() / 1e9

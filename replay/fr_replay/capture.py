@@ -1,0 +1,89 @@
+"""The one door from the reading side to the recorder: what replay, sealing and the launcher need of it.
+
+Nothing else in this package imports ``fr_recorder``.
+"""
+
+from __future__ import annotations
+
+from fr_recorder import (
+    boundary,
+    children,
+    clock,
+    concurrency,
+    crossings,
+    lanes,
+    randomness,
+    reads,
+    real,
+    seams,
+    standard_streams,
+    values,
+)
+from fr_recorder.content import ContentStore
+from fr_recorder.encoder import Encoder
+from fr_recorder.environment import is_secret_name
+from fr_recorder.journal import is_live
+from fr_recorder.keys import Keys, keys_of_store
+from fr_recorder.launch import (
+    LAUNCH_VARIABLES,
+    ChildStatus,
+    Recording,
+    boot_environment,
+    die_like,
+    find_command,
+    record_command,
+    run_child,
+    temporary_folder,
+)
+from fr_recorder.location import calling_location, describe_location
+from fr_recorder.encoder import text_headers
+from fr_recorder.program import hash_of_file, installed_packages, loaded_code
+from fr_recorder.redact import Redactor
+from fr_recorder.seal import Sealed, journal_files, seal_dead_journals
+from fr_recorder.seal import _trace_of as trace_of_journal
+from fr_recorder.store import DEFAULT_STORE, OpenStore, chosen_store, read_format
+
+__all__ = [
+    "DEFAULT_STORE",
+    "LAUNCH_VARIABLES",
+    "ChildStatus",
+    "ContentStore",
+    "Encoder",
+    "Keys",
+    "OpenStore",
+    "Recording",
+    "Redactor",
+    "Sealed",
+    "boot_environment",
+    "boundary",
+    "calling_location",
+    "children",
+    "chosen_store",
+    "clock",
+    "concurrency",
+    "crossings",
+    "describe_location",
+    "die_like",
+    "find_command",
+    "hash_of_file",
+    "installed_packages",
+    "is_live",
+    "is_secret_name",
+    "journal_files",
+    "keys_of_store",
+    "lanes",
+    "loaded_code",
+    "randomness",
+    "read_format",
+    "reads",
+    "real",
+    "record_command",
+    "run_child",
+    "seal_dead_journals",
+    "seams",
+    "standard_streams",
+    "temporary_folder",
+    "text_headers",
+    "trace_of_journal",
+    "values",
+]

@@ -1,0 +1,56 @@
+"""The commands of ``fr``, as data. Nothing of a command is imported until it is called by name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "GROUPS", "CommandRow", "command_named"]
+
+
+class CommandRow(NamedTuple):
+    """One command.
+
+    Attributes:
+        name: what is typed.
+        module: in this package; has a function ``command`` with typer's annotations, which returns the exit code or None, and
+            may have ``CONTEXT_SETTINGS`` for its parser.
+        help: one line for ``fr --help``.
+    """
+
+    name: str
+    module: str
+    help: str
+
+
+GROUPS: tuple[tuple[str, tuple[CommandRow, ...]], ...] = (
+    (
+        "Record and replay",
+        (
+            CommandRow("record", "record_cmd", "run a command unchanged, and record what it asks of models and tools"),
+            CommandRow("replay", "replay_cmd", "run a recorded command again, offline, and stop at the first difference"),
+        ),
+    ),
+    (
+        "Ask",
+        (
+            CommandRow("ls", "ls_cmd", "list traces, newest first"),
+            CommandRow("show", "show_cmd", "read a trace, or one decision in it as the model saw it"),
+            CommandRow("query", "query_cmd", "ask with SQL, a saved question or filters"),
+        ),
+    ),
+    (
+        "Keep",
+        (
+            CommandRow("seal", "seal_cmd", "turn the journals of ended processes into Parquet files"),
+            CommandRow("doctor", "doctor_cmd", "say what an interpreter would record, and how the store is"),
+        ),
+    ),
+)
+"""The commands in the order of ``fr --help``, by group."""
+
+COMMANDS: tuple[CommandRow, ...] = tuple(row for _, rows in GROUPS for row in rows)
+
+
+def command_named(name: str) -> CommandRow | None:
+    """The command of that name, or None."""
+    return next((row for row in COMMANDS if row.name == name), None)

@@ -1,0 +1,239 @@
+"""Crossings in replay: each is checked against the tape when it begins, and gets the recorded outcome in its turn."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..capture import boundary, values
+from .tape import Delivery, Event
+
+if TYPE_CHECKING:
+    from .session import ReplaySession
+
+__all__ = ["RecordedAnswer", "ReplayHttp", "ReplayTool"]
+
+
+class RecordedAnswer:
+    """A recorded HTTP answer, handed out delivery by delivery."""
+
+    def __init__(self, session: ReplaySession, event: Event, pieces: list[bytes]) -> None:
+        self._session = session
+        self._event = event
+        self._pieces = pieces
+        self._handed = 0 if event.answer["status"] is not None else -1
+        self._left = False
+        self.status: int | None = event.answer["status"]
+        self.headers: list[tuple[str, str]] = [(k, v) for k, v in event.answer["headers"]]
+        self.http_version: str = event.answer["http_version"]
+        self.end: str = event.end or "eof"
+
+    def chunks(self) -> Iterator[bytes]:
+        gate, event = self._session.gate, self._event
+        *body, end = event.deliveries[1:]
+        try:
+            for delivery, piece in zip(body, self._pieces, strict=True):
+                gate.wait(delivery.order)
+                self._hand_out(delivery)
+                yield piece
+            if event.end in ("closed", "abandoned"):
+                self._session.read_on(event)
+            gate.wait(end.order)
+            if event.end not in ("eof", "cut"):
+                raise self._session.failure_of(event)
+        finally:
+            self.leave()
+
+    async def achunks(self, *, pushed: bool = False) -> AsyncIterator[bytes]:
+        gate, event = self._session.gate, self._event
+        *body, end = event.deliveries[1:]
+        try:
+            for delivery, piece in zip(body, self._pieces, strict=True):
+                await gate.wait_async(delivery.order, delivery.turns)
+                self._hand_out(delivery)
+                yield piece
+            if event.end in ("closed", "abandoned"):
+                if pushed:
+                    return
+                self._session.read_on(event)
+            if event.end == "cancelled":
+                await asyncio.get_running_loop().create_future()
+            await gate.wait_async(end.order, end.turns)
+            if event.end not in ("eof", "cut"):
+                raise self._session.failure_of(event)
+        finally:
+            self.leave()
+
+    def _hand_out(self, delivery: Delivery) -> None:
+        self._handed += 1
+        self._session.gate.passed(delivery.order, delivery.turns)
+        end = self._event.deliveries[-1]
+        last = self._handed == len(self._event.deliveries) - 2 and self._event.end in ("eof", "cut")
+        if last and (end.order, end.turns) == (delivery.order + 1, delivery.turns):
+            # A body of known length ends with its last byte: nobody may ever ask for the end itself.
+            self._session.gate.passed(end.order, end.turns)
+
+    def leave(self) -> None:
+        if not self._left:
+            self._left = True
+            unread = self._event.deliveries[1 + self._handed :]
+            for delivery in unread:
+                self._session.gate.passed(delivery.order, delivery.turns)
+
+
+class ReplayHttp:
+    """One HTTP exchange of the replaying program."""
+
+    replays = True
+
+    def __init__(self, session: ReplaySession, event: Event | None, method: str, url: str, headers: Any, body: bytes | None, location: Any) -> None:
+        self._session = session
+        self._event = event
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._body = body
+        self._upload: list[bytes] = []
+        self._location = location
+
+    def uploaded(self, data: bytes) -> None:
+        self._upload.append(bytes(data))
+
+    def _check(self) -> Event:
+        body = self._body if self._body is not None else b"".join(self._upload)
+        return self._session.check_http(self._event, self._method, self._url, self._headers, body, self._location)
+
+    def serve(self) -> RecordedAnswer:
+        event = self._check()
+        first = event.deliveries[0]
+        self._session.gate.wait(first.order)
+        self._session.gate.passed(first.order, first.turns)
+        return self._answer(event)
+
+    async def serve_async(self, *, hang: bool = True) -> RecordedAnswer:
+        event = self._check()
+        first = event.deliveries[0]
+        if event.answer["status"] is None and event.end != "error":
+            # The program gave up before an answer came, and will do so again.
+            if not hang:
+                return RecordedAnswer(self._session, event, [])
+            await self._session.wait_for_cancel(first)
+        await self._session.gate.wait_async(first.order, first.turns)
+        self._session.gate.passed(first.order, first.turns)
+        return self._answer(event)
+
+    def _answer(self, event: Event) -> RecordedAnswer:
+        self._session.time_is(event.deliveries[0].at_us)
+        if event.answer["status"] is None:
+            raise self._session.failure_of(event)
+        return RecordedAnswer(self._session, event, self._session.pieces_of(event))
+
+    def answered(self, status: int, headers: Any, http_version: str) -> None:
+        """The seam answers from :meth:`serve`; nothing is to be noted."""
+
+    def chunk(self, data: bytes) -> None:
+        """See :meth:`answered`."""
+
+    def finish(self, end: str, error: BaseException | None = None) -> None:
+        """See :meth:`answered`."""
+
+
+class ReplayTool:
+    """One tool call of the replaying program. Its body does not run."""
+
+    def __init__(self, session: ReplaySession, event: Event, lane: Any, call: Any) -> None:
+        self._session = session
+        self._event = event
+        self.span: str = event.facts["span"]
+        # Named as while recording, so that further calls of the same tool get the same lanes.
+        self.body_lane = lane.child(f"tool:{call.name}")
+        self.extra: dict[str, Any] = {}
+
+    def serve(self) -> boundary.ToolAnswer:
+        if self._event.answer.get("form") == "iterator":
+            return boundary.ToolAnswer(_RecordedItems(self._session, self._event), None)
+        end = self._event.deliveries[-1]
+        self._session.gate.wait(end.order)
+        self._session.gate.passed(end.order, end.turns)
+        return self._answer(end)
+
+    async def serve_async(self) -> boundary.ToolAnswer:
+        if self._event.answer.get("form") == "iterator":
+            return boundary.ToolAnswer(_RecordedItems(self._session, self._event), None)
+        end = self._event.deliveries[-1]
+        if self._event.end == "cancelled":
+            await self._session.wait_for_cancel(end)
+        await self._session.gate.wait_async(end.order, end.turns)
+        self._session.gate.passed(end.order, end.turns)
+        return self._answer(end)
+
+    def _answer(self, end: Delivery) -> boundary.ToolAnswer:
+        self._session.time_is(end.at_us)
+        answer = self._event.answer
+        if answer["status"] == "error":
+            return boundary.ToolAnswer(None, self._session.failure_of(self._event).rebuilt())
+        try:
+            value = values.unpack(answer["form"], _content(answer["form"], self._session.tape.content(answer["content"])))
+        except values.Unreadable as problem:
+            self._session.unsupported(self._event, f"the result of the tool {self._event.request['name']} cannot be handed out: {problem}")
+        return boundary.ToolAnswer(value, None)
+
+    def yielded(self, item: Any) -> None:
+        """The items come from :meth:`serve`."""
+
+    def returned(self, value: Any) -> None:
+        """The value came from :meth:`serve`."""
+
+    def raised(self, error: BaseException) -> None:
+        """The error came from :meth:`serve`."""
+
+
+class _RecordedItems:
+    """What a generator tool yielded, item by item in the recorded order; then its end, or the exception that ended it."""
+
+    def __init__(self, session: ReplaySession, event: Event) -> None:
+        self._session = session
+        self._event = event
+        rows = json.loads(session.tape.content(event.answer["content"]))
+        self._items = [base64.b64decode(item) if form == "bytes" else values.unpack(form, item) for form, item in rows]
+
+    def __iter__(self) -> Iterator[Any]:
+        gate = self._session.gate
+        *items, end = self._event.deliveries
+        handed = 0
+        try:
+            for delivery, item in zip(items, self._items, strict=True):
+                gate.wait(delivery.order)
+                gate.passed(delivery.order, delivery.turns)
+                handed += 1
+                yield item
+            gate.wait(end.order)
+            self._raise_recorded_error()
+        finally:
+            gate.skip([d.order for d in (*items[handed:], end)])
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        gate = self._session.gate
+        *items, end = self._event.deliveries
+        handed = 0
+        try:
+            for delivery, item in zip(items, self._items, strict=True):
+                await gate.wait_async(delivery.order, delivery.turns)
+                gate.passed(delivery.order, delivery.turns)
+                handed += 1
+                yield item
+            await gate.wait_async(end.order, end.turns)
+            self._raise_recorded_error()
+        finally:
+            gate.skip([d.order for d in (*items[handed:], end)])
+
+    def _raise_recorded_error(self) -> None:
+        if self._event.answer["status"] == "error":
+            raise self._session.failure_of(self._event).rebuilt()
+
+
+def _content(form: str, data: bytes) -> str | bytes:
+    return data if form == "bytes" else data.decode("utf-8", "surrogatepass")

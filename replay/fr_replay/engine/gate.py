@@ -1,0 +1,174 @@
+"""The gate: lets things happen in the order in which they happened.
+
+While recording, every start of a call, every delivery of a result or chunk, every wake-up from sleep and every end of a thread
+or pool job took a place in one process-wide order. In replay each of them waits here until all that came before it
+have happened. Nothing waits for a place that can only be reached through the waiter itself: what came before in the
+record did not need it there either.
+
+Between two deliveries to tasks of an event loop, the loop made a number of turns in which other tasks ran; the gate
+lets as many turns pass, or fewer when the loop has nothing left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+__all__ = ["Gate"]
+
+
+class _TaskWaiter:
+    """A task that waits for its place."""
+
+    __slots__ = ("future", "loop", "turns")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turns: int | None) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[None] = loop.create_future()
+        self.turns = turns
+
+    def release(self) -> None:
+        """In the loop's own thread: let the task go on in the loop's next turn."""
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class Gate:
+    """Hands out the places of an order, first to last.
+
+    Args:
+        orders: all places, ascending.
+        turns: the count of event-loop turns so far.
+    """
+
+    def __init__(self, orders: Sequence[int], turns: Callable[[], int]) -> None:
+        self._orders = orders
+        self._head = 0
+        self._passed: set[int] = set()
+        self._turns = turns
+        self._condition = threading.Condition(threading.Lock())
+        self._threads: dict[int, threading.Event] = {}
+        self._tasks: dict[int, _TaskWaiter] = {}
+        self._last_turn: tuple[int, int] | None = None
+        self.moves = 0
+        self.stopped = False
+
+    @property
+    def waiting(self) -> int:
+        """How many threads and tasks wait here."""
+        return len(self._threads) + len(self._tasks)
+
+    def head(self) -> int | None:
+        """The place that everything waits for; None at the end of the order."""
+        return self._orders[self._head] if self._head < len(self._orders) else None
+
+    def is_turn(self, order: int) -> bool:
+        """True when all earlier places have been passed."""
+        head = self.head()
+        return head is None or order <= head
+
+    def passed(self, order: int, recorded_turns: int | None = None) -> None:
+        """The thing at this place has happened. ``recorded_turns`` is the loop's count of turns then, in the record."""
+        with self._condition:
+            self._passed.add(order)
+            if recorded_turns is not None:
+                self._last_turn = recorded_turns, self._turns()
+            before = self._head
+            while self._head < len(self._orders) and self._orders[self._head] in self._passed:
+                self._passed.discard(self._orders[self._head])
+                self._head += 1
+            if self._head == before:
+                return
+            self.moves += 1
+        self._wake_head()
+
+    def skip(self, orders: Sequence[int]) -> None:
+        """These will not happen in this replay, as far as it can be known."""
+        for order in orders:
+            self.passed(order)
+
+    # -- threads
+
+    def wait(self, order: int) -> None:
+        """Block the calling thread until it is this place's turn."""
+        if self.is_turn(order):
+            return
+        mine = threading.Event()
+        with self._condition:
+            if self.is_turn(order):
+                return
+            self._threads[order] = mine
+        try:
+            mine.wait()
+        finally:
+            self._threads.pop(order, None)
+
+    # -- tasks
+
+    async def wait_async(self, order: int, recorded_turns: int | None = None) -> None:
+        """Suspend the calling task until it is this place's turn, and the loop has made the turns that it made then."""
+        loop = asyncio.get_running_loop()
+        if self.is_turn(order) and self._due(recorded_turns):
+            return
+        waiter = _TaskWaiter(loop, recorded_turns)
+        self._tasks[order] = waiter
+        self._wake_head()
+        try:
+            await waiter.future
+        finally:
+            self._tasks.pop(order, None)
+
+    def before_turn(self, loop: Any) -> bool:
+        """Called before each turn of a loop: let the head go if its number of turns has come, or if the loop is idle.
+
+        Returns True when a task was released.
+        """
+        head = self.head()
+        waiter = self._tasks.get(head) if head is not None else None
+        if waiter is None or waiter.loop is not loop or waiter.future.done():
+            return False
+        if loop._ready and not self._due(waiter.turns):
+            return False
+        waiter.release()
+        return True
+
+    def _due(self, recorded_turns: int | None) -> bool:
+        """True when as many turns have been made since the last delivery as in the record."""
+        if recorded_turns is None or self._last_turn is None:
+            return True
+        recorded, here = self._last_turn
+        return self._turns() - here >= recorded_turns - recorded
+
+    def _wake_head(self) -> None:
+        head = self.head()
+        if head is None:
+            for event in list(self._threads.values()):
+                event.set()
+            for waiter in list(self._tasks.values()):
+                self._release_soon(waiter)
+            return
+        thread = self._threads.get(head)
+        if thread is not None:
+            thread.set()
+            return
+        waiter = self._tasks.get(head)
+        if waiter is not None:
+            self._release_soon(waiter)
+
+    def _release_soon(self, waiter: _TaskWaiter) -> None:
+        """Release a task from whichever thread this is; a task whose turns are not over waits for :meth:`before_turn`."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is waiter.loop:
+            if self._due(waiter.turns):
+                waiter.release()
+        elif not waiter.loop.is_closed():
+            waiter.loop.call_soon_threadsafe(_nothing)
+
+
+def _nothing() -> None:
+    """Makes a sleeping loop turn; :meth:`Gate.before_turn` then does the rest."""

@@ -1,0 +1,86 @@
+"""Comparing in token space: what the replaying program asks for is redacted as the record was, before the two are compared."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fr_schema.parts import cut_body
+
+from ..capture import Keys, Redactor, text_headers, values
+from .tape import Event, Tape
+
+__all__ = ["Redacting"]
+
+
+class Redacting:
+    """Redacts as the recorder did, under the recorded policy and key.
+
+    Args:
+        keys: the store's keys, or None when they are not on this machine.
+        policy, key_id: as the record names them.
+    """
+
+    def __init__(self, keys: Keys | None, policy: str | None, key_id: str | None) -> None:
+        self._redactor = Redactor(keys.redaction, keys.key_id) if keys is not None else None
+        self._policy = policy
+        self._key_id = key_id
+
+    def request(self, method: str, url: str, headers: Any, body: bytes) -> tuple[str, list[tuple[str, str]], bytes]:  # noqa: ARG002
+        """URL, headers and body of a live request, redacted."""
+        named = text_headers(headers)
+        if self._redactor is None:
+            return url, named, body
+        clean_headers, _ = self._redactor.headers(named)
+        clean_url, _ = self._redactor.url(url)
+        return clean_url, clean_headers, self._body(body, next((v for k, v in named if k.lower() == "content-type"), None))
+
+    def _body(self, body: bytes, content_type: str | None) -> bytes:
+        assert self._redactor is not None
+        if not body:
+            return body
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            text = ""
+        cut = cut_body(text) if text.lstrip()[:1] == "{" else None
+        if cut is None:
+            return bytes(self._redactor.body(body, content_type).data)
+        segments, hits = self._redactor.segments(cut[0])
+        return "".join([s.text for s in segments]).encode("utf-8", "surrogatepass") if hits else body
+
+    def arguments(self, arguments: dict[str, Any]) -> Any:
+        """A tool's live arguments as the record would have them, decoded."""
+        packed = values.pack(arguments)
+        if packed.form not in ("json", "typed"):
+            return packed.data
+        value = json.loads(packed.data)
+        return self._redactor.value(value, "arguments")[0] if self._redactor is not None else value
+
+    def recorded_arguments(self, event: Event, tape: Tape) -> Any:
+        """A tool's recorded arguments, decoded."""
+        text = tape.content(event.body).decode("utf-8", "surrogatepass")
+        return json.loads(text) if event.request.get("form") in ("json", "typed") else text
+
+    def output(self, data: bytes) -> bytes:
+        """What the program wrote to its standard output, as the record would have it."""
+        return bytes(self._redactor.body(data, "text/plain; charset=utf-8").data) if self._redactor is not None else data
+
+    def why_incomparable(self, event: Event) -> str | None:
+        """Why a difference from this event may come from redaction and not from the program; None when it does not."""
+        if not event.facts.get("redacted"):
+            return None
+        if self._redactor is None:
+            return (
+                f"the record was redacted with the key {self._key_id}, which is not on this machine, so it cannot be told"
+                " whether the requests are equal; set FR_KEYS to the folder with the store's key"
+            )
+        if self._redactor.policy_id != self._policy:
+            return f"the record was redacted under the policy {self._policy}, and this fr has {self._redactor.policy_id}; use the fr that recorded it"
+        if self._redactor.key_id != self._key_id:
+            return f"the record was redacted with the key {self._key_id}, and this machine has {self._redactor.key_id}"
+        return None
+
+    def describe(self, event: Event | None) -> str | None:
+        """What to say of redaction beside a difference."""
+        return "values were redacted in this request; the two sides are compared as tokens" if event and event.facts.get("redacted") else None

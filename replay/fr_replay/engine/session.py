@@ -1,0 +1,223 @@
+"""The replay of one process: the tape, where each lane is on it, and every way to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import threading
+from typing import Any, NoReturn
+
+from ..capture import boundary, describe_location, installed_packages, lanes, real
+from ..divergence import canonical_http, differences, same
+from .crossings import ReplayHttp, ReplayTool
+from .gate import Gate
+from .redacting import Redacting
+from .tape import Event, ProcessTape, Tape
+from .verdict import DIVERGED, ENDED, UNSUPPORTED, Verdicts
+
+__all__ = ["ReplaySession"]
+
+_SHOWN_DIFFERENCES = 6
+_LONGEST_SHOWN = 4_000
+
+
+class ReplaySession:
+    """Stands behind the boundary in replay.
+
+    Attributes:
+        gate: the order of everything.
+        served: how many recorded crossings have been handed out.
+        skew_ns: how far virtual time is ahead of the real monotonic clock.
+    """
+
+    replays = True
+
+    def __init__(self, tape: Tape, process: ProcessTape, verdicts: Verdicts, redacting: Redacting, turns: Any) -> None:
+        self.tape = tape
+        self.process = process
+        self.verdicts = verdicts
+        self.redacting = redacting
+        self.gate = Gate(process.orders, turns)
+        self.served = 0
+        self.skew_ns = 0
+        self._started = real.monotonic_ns()
+        self._lock = threading.Lock()
+
+    # -- the boundary's backend
+
+    def http(self, transport: str, method: str, url: str, headers: Any, body: bytes | None, location: Any) -> ReplayHttp | None:  # noqa: ARG002
+        event = self._next(lanes.current_lane())
+        return ReplayHttp(self, event, method, url, headers, body, location)
+
+    def tool(self, call: boundary.ToolCall) -> ReplayTool:
+        lane = lanes.current_lane()
+        event = self.check_tool(self._next(lane), call)
+        return ReplayTool(self, event, lane, call)
+
+    def _next(self, lane: lanes.Lane) -> Event | None:
+        """What the record has at this place of this lane."""
+        number = lane.next_sequence()
+        if lane.replay is None:
+            lane.replay = self.process.by_lane.get(lane.path, [])
+        return lane.replay[number] if number < len(lane.replay) else None
+
+    # -- checking
+
+    def check_http(self, event: Event | None, method: str, url: str, headers: Any, body: bytes, location: Any) -> Event:
+        """Compare a request with the record. Does not return when they differ."""
+        clean_url, clean_headers, clean_body = self.redacting.request(method, url, headers, body)
+        if event is None or event.kind != "http":
+            self._not_in_record(event, f"{method} {clean_url}", location)
+        recorded_body = self.tape.content(event.body)
+        recorded = event.request
+        if recorded_body != clean_body or recorded["url"] != clean_url or recorded["method"] != method:
+            before = canonical_http(recorded["method"], recorded["url"], recorded["headers"], recorded_body)
+            now = canonical_http(method, clean_url, clean_headers, clean_body)
+            if not same(before, now):
+                self._diverged(event, before, now, location)
+        else:
+            before = canonical_http(recorded["method"], recorded["url"], recorded["headers"], b"")
+            now = canonical_http(method, clean_url, clean_headers, b"")
+            if not same(before, now):
+                self._diverged(event, before, now, location)
+        return self._take(event, location)
+
+    def check_tool(self, event: Event | None, call: boundary.ToolCall) -> Event:
+        """Compare a tool call with the record. Does not return when they differ."""
+        arguments = self.redacting.arguments(call.arguments)
+        if event is None or event.kind != call.kind:
+            self._not_in_record(event, f"{call.kind} {call.name}", call.location)
+        before = {"tool": event.request["name"], "arguments": self.redacting.recorded_arguments(event, self.tape)}
+        now = {"tool": call.name, "arguments": arguments}
+        if not same(before, now):
+            self._diverged(event, before, now, call.location)
+        return self._take(event, call.location)
+
+    def _take(self, event: Event, location: Any) -> Event:
+        """The event is this crossing's: count it, and stop if the record ends here."""
+        with self._lock:
+            event.used = True
+            self.served += 1
+            self.verdicts.progress(self.served)
+        self.time_is(event.facts.get("issued_us", 0))
+        self.gate.passed(event.issue)
+        if not event.deliveries or event.end is None:
+            self._record_ends(event, location)
+        missing = event.facts.get("missing")
+        if missing:
+            self.unsupported(event, f"the record lacks its {missing}")
+        return event
+
+    # -- handing out
+
+    def pieces_of(self, event: Event) -> list[bytes]:
+        """The recorded body in the pieces in which it arrived."""
+        data = self.tape.content(event.answer["content"])
+        ends = [delivery.end for delivery in event.deliveries[1:-1]]
+        return [data[start:end] for start, end in itertools.pairwise((0, *ends))]
+
+    def failure_of(self, event: Event) -> boundary.RecordedFailure:
+        """The exception that the recorded crossing ended in."""
+        error = event.answer["error"]
+        state = self.tape.content(error["state"]).decode("utf-8", "surrogatepass") if error["state"] else '{"args":[],"attributes":{}}'
+        return boundary.RecordedFailure(error["class"], error["message"], (error["form"] or "json", state))
+
+    def read_on(self, event: Event) -> NoReturn:
+        """The program wants more of a body than the record has, because it hung up there when it was recorded."""
+        self.stop_diverged(event, {"what": "the program reads on where it hung up when it was recorded", "differences": []}, None)
+
+    async def wait_for_cancel(self, end: Any) -> NoReturn:
+        """The recorded crossing was cancelled: wait for that, then let the others go on."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.gate.passed(end.order, end.turns)
+        raise AssertionError("a future without a result has one")
+
+    def time_is(self, at_us: int) -> None:
+        """Virtual time is at least this long after the process began."""
+        ahead = at_us * 1000 - (real.monotonic_ns() - self._started)
+        self.skew_ns = max(self.skew_ns, ahead)
+
+    def advance(self, seconds: float) -> None:
+        """Skip over a time in which the program slept."""
+        with self._lock:
+            self.skew_ns += int(seconds * 1e9)
+
+    # -- stopping
+
+    def _facts(self, event: Event | None, location: Any) -> dict[str, Any]:
+        lane = lanes.current_lane()
+        return {
+            "served": self.served,
+            "lane_path": lane.path,
+            "step": event.step if event else None,
+            "event": event.number if event else None,
+            "kind": event.kind if event else None,
+            "request": event.request if event else None,
+            "location": describe_location(location),
+            "recorded_location": event.facts.get("location") if event else None,
+            "redaction": self.redacting.describe(event),
+            "packages": self._changed_packages(),
+        }
+
+    def _changed_packages(self) -> dict[str, list[str | None]]:
+        """Installed packages that are not as they were: name to the version then and now."""
+        before: dict[str, str] = self.tape.meta.get("packages") or {}
+        now = installed_packages()
+        return {name: [before.get(name), now.get(name)] for name in sorted({*before, *now}) if before.get(name) != now.get(name)}
+
+    def _diverged(self, event: Event, before: Any, now: Any, location: Any) -> NoReturn:
+        reason = self.redacting.why_incomparable(event)
+        if reason is not None:
+            self.unsupported(event, reason)
+        found = list(itertools.islice(differences(before, now), _SHOWN_DIFFERENCES + 1))
+        total = len(found) if len(found) <= _SHOWN_DIFFERENCES else sum(1 for _ in differences(before, now))
+        rows = [{**d._asdict(), "recorded": _shown(d.recorded, d.character), "replayed": _shown(d.replayed, d.character)} for d in found]
+        self.stop_diverged(event, {"what": "the request differs", "differences": rows[:_SHOWN_DIFFERENCES], "total": total}, location)
+
+    def _not_in_record(self, event: Event | None, asked: str, location: Any) -> NoReturn:
+        if event is None and not self.process.closed and self._lane_is_at_its_end():
+            self._record_ends(None, location)
+        if event is None:
+            what = f"the program asks for something that the record does not hold: {asked}"
+        else:
+            recorded = event.request.get("url") or event.request.get("name")
+            what = f"the program asks for {asked}, where the record has {event.kind} {recorded}"
+        self.stop_diverged(event, {"what": what, "differences": []}, location)
+
+    def _lane_is_at_its_end(self) -> bool:
+        """In the record of a killed process: nothing is left that this lane could have asked for."""
+        path = lanes.current_lane().path
+        return all(e.used for e in self.process.by_lane.get(path, ()))
+
+    def stop_diverged(self, event: Event | None, facts: dict[str, Any], location: Any) -> NoReturn:
+        """Stop: the replay is not the recorded run any more."""
+        self.gate.stopped = True
+        self.verdicts.stop(DIVERGED, {**self._facts(event, location), **facts})
+
+    def unsupported(self, event: Event | None, reason: str, location: Any = None) -> NoReturn:
+        """Stop: the record or the engine cannot do this."""
+        self.gate.stopped = True
+        self.verdicts.stop(UNSUPPORTED, {**self._facts(event, location), "what": reason})
+
+    def _record_ends(self, event: Event | None, location: Any) -> NoReturn:
+        self.gate.stopped = True
+        what = "the process was killed before the answer came" if event is not None else "the process was killed"
+        self.verdicts.stop(ENDED, {**self._facts(event, location), "what": what, "decisions": self.served})
+
+    def unused(self) -> list[Event]:
+        """Recorded crossings that the program did not ask for again, and should have."""
+        return [e for e in self.process.events if not e.used and e.facts.get("ordered", True)]
+
+
+def _shown(value: Any, character: int | None) -> Any:
+    """A value as far as the report shows it: around the difference, or its beginning."""
+    if not isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+        return value if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+    if len(value) <= _LONGEST_SHOWN:
+        return value
+    start = max(0, (character or 0) - _LONGEST_SHOWN // 2)
+    return ("…" if start else "") + value[start : start + _LONGEST_SHOWN] + "…"

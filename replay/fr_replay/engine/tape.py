@@ -1,0 +1,171 @@
+"""The tape: what one process of a run crossed, in a form that its replay can read quickly.
+
+``fr replay`` writes it from the store (:mod:`fr_replay.tape_writer`), the replaying process reads it: a JSON index and one
+file of content. It lives in a private temporary folder for the time of the replay.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+__all__ = ["Delivery", "Event", "ProcessTape", "Slice", "Tape", "load_tape"]
+
+INDEX_FILE = "tape.json"
+CONTENT_FILE = "tape.content"
+
+Slice = tuple[int, int]
+"""Offset and length in the content file."""
+
+
+class Delivery(NamedTuple):
+    """One thing that reached the program: the headers, a chunk, a tool's item, or the end.
+
+    Attributes:
+        order: place in the process-wide order.
+        at_us: microseconds after the process began.
+        end: offset behind it in the body.
+        turns: the count of event-loop turns then.
+    """
+
+    order: int
+    at_us: int
+    end: int
+    turns: int
+
+
+@dataclass(slots=True)
+class Event:
+    """One recorded crossing.
+
+    Attributes:
+        number: place in the tape.
+        step: the K of ``fr show TRACE K`` for model calls, else None.
+        kind: ``http``, ``tool_call`` or ``llm_call``.
+        request: for HTTP method, url, headers; for tools name and side effect.
+        body: slices of the redacted request body, or of a tool's packed arguments.
+        deliveries: empty when the outcome is not on record.
+        end: how it ended: eof, cut, closed, abandoned, cancelled, error; for tools ok, error or cancelled; None when open.
+        answer: status, headers, http_version, content slices and where the error is; see the writer.
+        facts: span, location, redaction, and whether it is telemetry.
+        used: taken by the replay.
+    """
+
+    number: int
+    step: int | None
+    kind: str
+    lane: str
+    lane_seq: int
+    issue: int
+    request: dict[str, Any]
+    body: list[Slice]
+    deliveries: list[Delivery]
+    end: str | None
+    answer: dict[str, Any]
+    facts: dict[str, Any]
+    used: bool = False
+
+
+@dataclass(slots=True)
+class ProcessTape:
+    """One process: its events by lane, the order of everything, its clock reads, its output.
+
+    Attributes:
+        orders: every place in the process-wide order that replay waits for, ascending.
+        reads: by lane and source, clock values in ns (``w m p``) and places in the order (``s e``).
+        stdout, stdin: slices of what went through the standard streams; None when the record lacks it.
+        closed: False when the process was killed.
+        started_ns: wall clock at the start.
+    """
+
+    lane: str
+    events: list[Event] = field(default_factory=list)
+    by_lane: dict[str, list[Event]] = field(default_factory=dict)
+    orders: list[int] = field(default_factory=list)
+    reads: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    stdout: list[Slice] | None = None
+    closed: bool = True
+    started_ns: int = 0
+
+
+class Tape:
+    """The whole run."""
+
+    def __init__(self, index: dict[str, Any], content: Any) -> None:
+        self.meta: dict[str, Any] = index["meta"]
+        self._processes: dict[str, dict[str, Any]] = index["processes"]
+        self._content = content
+
+    def content(self, slices: Sequence[Slice]) -> bytes:
+        """The bytes of some slices, joined."""
+        if len(slices) == 1:
+            offset, length = slices[0]
+            return bytes(self._content[offset : offset + length])
+        return b"".join([bytes(self._content[offset : offset + length]) for offset, length in slices])
+
+    def process(self, lane: str) -> ProcessTape | None:
+        """The part of the process whose root lane this is; None when the record has no such process."""
+        found = self._processes.get(lane)
+        return _process(lane, found) if found is not None else None
+
+
+def load_tape(folder: str) -> Tape:
+    """Read the tape in a folder. Raises OSError or ValueError."""
+    with open(os.path.join(folder, INDEX_FILE), encoding="utf-8") as file:
+        index = json.load(file)
+    path = os.path.join(folder, CONTENT_FILE)
+    if os.path.getsize(path) == 0:
+        return Tape(index, b"")
+    with open(path, "rb") as file:
+        return Tape(index, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _process(lane: str, raw: dict[str, Any]) -> ProcessTape:
+    events = [_event(number, row) for number, row in enumerate(raw["events"])]
+    by_lane: dict[str, list[Event]] = {}
+    for event in events:
+        by_lane.setdefault(event.lane, []).append(event)
+    for of_lane in by_lane.values():
+        of_lane.sort(key=lambda e: e.lane_seq)
+    orders = {order for event in events if event.facts.get("ordered", True) for order in _places(event)}
+    for sources in raw["reads"].values():
+        for source in ("s", "e"):
+            orders.update(abs(order) for order in sources.get(source, ()))
+    stdout = raw.get("stdout")
+    return ProcessTape(
+        lane,
+        events,
+        by_lane,
+        sorted(orders),
+        raw["reads"],
+        [(int(a), int(b)) for a, b in stdout] if stdout is not None else None,
+        bool(raw["closed"]),
+        int(raw["started_ns"]),
+    )
+
+
+def _places(event: Event) -> list[int]:
+    """The places that the others wait for. When an answer left unread is given up is the garbage collector's affair."""
+    deliveries = event.deliveries[:-1] if event.end == "abandoned" else event.deliveries
+    return [event.issue, *(delivery.order for delivery in deliveries)]
+
+
+def _event(number: int, row: dict[str, Any]) -> Event:
+    return Event(
+        number=number,
+        step=row.get("step"),
+        kind=row["kind"],
+        lane=row["lane"],
+        lane_seq=row["lane_seq"],
+        issue=row["issue"],
+        request=row["request"],
+        body=[(a, b) for a, b in row["body"]],
+        deliveries=[Delivery(*d) for d in row["deliveries"]],
+        end=row["end"],
+        answer=row["answer"],
+        facts=row["facts"],
+    )

@@ -1,0 +1,258 @@
+"""Running a recorded command again, offline, and saying how that went."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fr_schema.errors import (
+    EXIT_DIVERGED,
+    EXIT_ENDED_EARLY,
+    EXIT_UNSUPPORTED,
+    NotReplayable,
+)
+
+from .capture import (
+    LAUNCH_VARIABLES,
+    ChildStatus,
+    boot_environment,
+    find_command,
+    hash_of_file,
+    is_secret_name,
+    keys_of_store,
+    read_format,
+    temporary_folder,
+)
+from .store import Store
+from .tape_writer import RunRecord, read_run, stdin_of, write_tape
+
+__all__ = ["ReplayOutcome", "replay_trace"]
+
+IDENTICAL = "identical"
+DIVERGED = "diverged"
+UNSUPPORTED = "unsupported"
+ENDED_EARLY = "ended-early"
+RECORD_ENDED = "record-ended"
+
+_EXIT_CODES = {IDENTICAL: 0, RECORD_ENDED: 0, DIVERGED: EXIT_DIVERGED, UNSUPPORTED: EXIT_UNSUPPORTED, ENDED_EARLY: EXIT_ENDED_EARLY}
+_STAND_IN = "[[fr:env:present]]"
+_POLL_S = 0.02
+_KILL_AFTER_S = 2.0
+
+
+@dataclass(slots=True)
+class ReplayOutcome:
+    """How a replay ended.
+
+    Attributes:
+        outcome: identical, diverged, unsupported, ended-early or record-ended.
+        trace_id: the run.
+        served: recorded calls that were handed out.
+        recorded: recorded calls in all.
+        tools: recorded tool calls, by name and grade.
+        facts: what the stopping process said: differences, locations, what was refused, unused calls.
+        suspects: likely causes, from evidence, the likeliest first.
+        exit_code: the program's exit code then and now.
+        seconds: how long the replay took.
+    """
+
+    outcome: str
+    trace_id: str
+    served: int = 0
+    recorded: int = 0
+    tools: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    suspects: list[str] = field(default_factory=list)
+    exit_code: tuple[int | None, int | None] = (None, None)
+    seconds: float = 0.0
+
+    @property
+    def code(self) -> int:
+        """The exit code of ``fr replay``."""
+        return _EXIT_CODES[self.outcome]
+
+
+def replay_trace(store: Store, trace_id: str) -> ReplayOutcome:
+    """Run a recorded command again with the recorded world. Its output goes where ours goes.
+
+    Raises NotReplayable, CommandNotFound.
+    """
+    record = read_run(store, trace_id)
+    store_id = read_format(store.path).store_id
+    started = time.monotonic()
+    with temporary_folder() as folder:
+        write_tape(store, record, folder, store_id)
+        status, pid = _run(store, record, folder)
+        outcome = _judge(trace_id, record, folder, status, pid)
+    outcome.seconds = time.monotonic() - started
+    outcome.suspects = _suspects(store_id, record, outcome)
+    return outcome
+
+
+def replay_environment(base: Mapping[str, str], record: RunRecord, folder: str) -> dict[str, str]:
+    """The environment of the replaying program: today's, with the recorded variables in it and no secret's value."""
+    seeds = json.loads(record.run["seeds"] or "{}")
+    recorded = dict(record.run["env"] or {})
+    env = {name: value for name, value in base.items() if name not in LAUNCH_VARIABLES or name == "PYTHONPATH"}
+    for name, value in recorded.items():
+        if value == _STAND_IN:
+            env[name] = f"fr-replay-needs-no-{name.lower().replace('_', '-')}"
+        elif name not in LAUNCH_VARIABLES:
+            env[name] = value
+    for name in list(env):
+        if is_secret_name(name) and name.endswith(("_API_KEY", "_TOKEN", "_SECRET")) and name not in recorded:
+            del env[name]
+    env = boot_environment(env, "replay", folder)
+    env |= {"FR_TAPE": folder, "FR_BACKEND": "fr_replay.engine.start:start", "PYTHONHASHSEED": seeds.get("hash", "0")}
+    return env
+
+
+def _run(store: Store, record: RunRecord, folder: str) -> tuple[ChildStatus, int]:
+    argv = list(record.run["argv"] or ())
+    cwd = record.run["cwd"]
+    if not argv:
+        raise NotReplayable("the record has no command line")
+    if not os.path.isdir(cwd):
+        raise NotReplayable(f"the working directory of the run, {cwd}, does not exist here", hint="make it, or replay where the run was recorded")
+    recorded_program = json.loads(record.run["interpreter"] or "{}").get("program")
+    program = recorded_program if recorded_program and os.access(recorded_program, os.X_OK) else find_command(argv)
+    stdin = stdin_of(store, record)
+    sys.stdout.flush()
+    child = subprocess.Popen(
+        argv,
+        executable=program,
+        cwd=cwd,
+        env=replay_environment(os.environ, record, folder),
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+    )
+    try:
+        _feed(child, stdin)
+        return _wait(child, folder), child.pid
+    except BaseException:
+        child.kill()
+        child.wait()
+        raise
+
+
+def _feed(child: subprocess.Popen[bytes], stdin: bytes | None) -> None:
+    """Give the recorded standard input, from a thread, since the program may not read all of it."""
+    if stdin is None or child.stdin is None:
+        return
+    import threading
+
+    pipe = child.stdin
+
+    def feed() -> None:
+        try:
+            pipe.write(stdin)
+            pipe.close()
+        except OSError:
+            # The program ended without reading all of its input.
+            return
+
+    threading.Thread(target=feed, daemon=True).start()
+
+
+def _wait(child: subprocess.Popen[bytes], folder: str) -> ChildStatus:
+    """Wait for the program; a stop in one of its children ends it too."""
+    stopping_since: float | None = None
+    while True:
+        try:
+            return ChildStatus(child.wait(timeout=_POLL_S if stopping_since is None else 0.1))
+        except subprocess.TimeoutExpired:
+            if stopping_since is None and any(v["outcome"] in (DIVERGED, UNSUPPORTED) for v in _verdicts(folder)):
+                stopping_since = time.monotonic()
+                child.send_signal(signal.SIGTERM)
+            elif stopping_since is not None and time.monotonic() - stopping_since > _KILL_AFTER_S:
+                child.kill()
+
+
+def _verdicts(folder: str) -> list[dict[str, Any]]:
+    """What the processes have said so far, in order."""
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if name.startswith("verdict-") and name.endswith(".json"):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                found.append(json.load(file))
+    return found
+
+
+def _progress(folder: str) -> int:
+    """How many calls were served in all processes, also in those that could not say so at their end."""
+    total = 0
+    for name in os.listdir(folder):
+        if name.startswith("progress-"):
+            with open(os.path.join(folder, name), "rb") as file:
+                total += int(file.read() or b"0")
+    return total
+
+
+def _judge(trace_id: str, record: RunRecord, folder: str, status: ChildStatus, pid: int) -> ReplayOutcome:
+    verdicts = _verdicts(folder)
+    recorded_exit = record.run["exit_code"]
+    calls = [row for row in record.rows if row["kind"] in ("llm_attempt", "http_call", "tool_call") or row["transport"] == "manual"]
+    outcome = ReplayOutcome(
+        IDENTICAL,
+        trace_id,
+        served=_progress(folder),
+        recorded=len(calls),
+        tools={row["tool_name"]: "served" for row in record.rows if row["kind"] == "tool_call"},
+        exit_code=(recorded_exit, status.code),
+    )
+    stopped = next((v for v in verdicts if v["outcome"] in (DIVERGED, UNSUPPORTED, RECORD_ENDED)), None)
+    if stopped is not None:
+        outcome.outcome, outcome.facts = stopped["outcome"], stopped
+        return outcome
+    if not verdicts and status.code >= 0:
+        outcome.outcome = UNSUPPORTED
+        outcome.facts = {"what": "no Python of the command reported in, so nothing could be handed out to it"}
+        return outcome
+    unused = [row for v in verdicts for row in v["unused"]]
+    main = next((v for v in verdicts if v["pid"] == pid), verdicts[0] if verdicts else {})
+    outcome.facts = {**main, "unused": unused, "unused_count": sum(v["unused_count"] for v in verdicts)}
+    killed = record.run["phase"] != "end" or any(row["phase"] != "end" for row in record.processes)
+    if unused and not (killed and status.code == recorded_exit):
+        outcome.outcome = ENDED_EARLY
+        outcome.facts["what"] = "the program ended before its record did"
+    elif record.run["phase"] == "end" and recorded_exit != status.code:
+        outcome.outcome = DIVERGED
+        outcome.facts |= {"what": f"the program ended with exit code {status.code}, and with {recorded_exit} when it was recorded", "differences": []}
+    else:
+        wrong = next((v["stdout"] for v in verdicts if v["stdout"]["same"] is False), None)
+        if wrong is not None:
+            outcome.outcome = DIVERGED
+            outcome.facts |= {"what": "all requests were the same, and the standard output is not", "stdout": wrong, "differences": []}
+    return outcome
+
+
+def _suspects(store_id: str, record: RunRecord, outcome: ReplayOutcome) -> list[str]:
+    """What has changed since the recording, the likeliest cause first; empty when the replay was identical."""
+    if outcome.outcome not in (DIVERGED, ENDED_EARLY):
+        return []
+    suspects = []
+    keys = keys_of_store(store_id, create=False)
+    files: dict[str, str] = {}
+    for row in record.processes:
+        files |= dict(row["code_files"] or {})
+    changed = [path for path, then in sorted(files.items()) if keys is not None and hash_of_file(path, keys.content) != then]
+    if changed:
+        shown = ", ".join(os.path.relpath(path, record.run["cwd"]) for path in changed[:3])
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        suspects.append(f"code changed since the recording: {shown}{more}")
+    packages = outcome.facts.get("packages") or {}
+    if packages:
+        shown = ", ".join(f"{name} {then or 'absent'} -> {now or 'absent'}" for name, (then, now) in list(packages.items())[:3])
+        suspects.append(f"packages changed since the recording: {shown}")
+    beyond = outcome.facts.get("clock_reads_beyond_record")
+    if beyond:
+        suspects.append(f"the program read the clock {beyond} times more often than when it was recorded")
+    if not suspects:
+        suspects.append("nothing of what was recorded has changed: code, packages and clock are as they were; see what else the program reads")
+    return suspects

@@ -1,0 +1,166 @@
+"""Which files of a store to read: sealed segments, live journals, and what is damaged and set aside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fr_schema.ids import day_of_trace
+from fr_schema.layout import BLOBS, EVENTS, QUARANTINE, TABLES, manifest_path, parse_segment_file
+
+from .capture import Sealed, journal_files, seal_dead_journals, trace_of_journal
+
+__all__ = ["Segments", "find_segments", "journals_of_trace", "segments_of_run", "set_aside"]
+
+_DAY = "day="
+_MAGIC = b"PAR1"
+_SMALLEST_PARQUET_BYTES = 12
+
+
+@dataclass(slots=True)
+class Segments:
+    """The readable files of a store.
+
+    Attributes:
+        files: by table and day (``YYYY-MM-DD``), paths of sealed Parquet files.
+        journals: journal files that are not sealed: of living processes, or of dead ones when the store cannot be written.
+        notes: one line per file that was set aside or read in part; the answer of a command that has notes is incomplete.
+        loose: sealed files that no compaction has joined, as a count.
+    """
+
+    files: dict[str, dict[str, list[str]]] = field(default_factory=lambda: {table: {} for table in TABLES})
+    journals: list[tuple[str, int, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def paths(self, table: str, days: frozenset[str] | None = None) -> list[str]:
+        """All files of a table, or those of some days, oldest day first."""
+        return [path for day, paths in sorted(self.files[table].items()) if days is None or day in days for path in paths]
+
+    def of_days(self, days: frozenset[str]) -> Segments:
+        """The same store with only these days' sealed files; journals and notes are shared."""
+        files = {table: {day: paths for day, paths in by_day.items() if day in days} for table, by_day in self.files.items()}
+        return Segments(files, self.journals, self.notes)
+
+    @property
+    def days(self) -> list[str]:
+        """The days that have sealed events, oldest first."""
+        return sorted(self.files[EVENTS])
+
+    @property
+    def count(self) -> int:
+        """How many sealed event files there are."""
+        return sum(len(paths) for paths in self.files[EVENTS].values())
+
+
+def find_segments(store: str) -> Segments:
+    """Seal what dead processes left, then list what can be read. Raises OSError when the store cannot be read at all."""
+    segments = Segments()
+    _seal_what_is_dead(store, segments)
+    segments.journals = [
+        (writer, seq, path) for writer, seq, path in journal_files(store) if not os.path.exists(manifest_path(store, writer, seq))
+    ]
+    unsealed = {(writer, seq) for writer, seq, _ in segments.journals}
+    for table in TABLES:
+        root = os.path.join(store, table)
+        for folder in sorted(os.listdir(root)) if os.path.isdir(root) else ():
+            if folder.startswith(_DAY):
+                _add_files(store, table, folder, unsealed, segments)
+    return segments
+
+
+def _add_files(store: str, table: str, folder: str, unsealed: set[tuple[str, int]], segments: Segments) -> None:
+    """List one day's readable files of a table; damaged ones are set aside."""
+    root = os.path.join(store, table, folder)
+    for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
+        path = os.path.join(root, name)
+        segment = parse_segment_file(name)
+        if segment is None or segment in unsealed:
+            continue
+        fault = fault_of_parquet(path)
+        if fault is None:
+            segments.files[table].setdefault(folder.removeprefix(_DAY), []).append(path)
+        else:
+            segments.notes.append(set_aside(store, path, fault))
+
+
+def journals_of_trace(store: str, trace: str) -> list[tuple[str, int, str]]:
+    """Writer, number and path of the journal files that one run has written."""
+    return [found for found in journal_files(store) if _is_of(found[2], trace)]
+
+
+def segments_of_run(store: str, trace: str, written: Sequence[tuple[str, int, str]], sealed: Sequence[Sealed]) -> Segments:
+    """The files of one run that has just ended: those of its journals that were ``sealed``, and those still to be.
+
+    Nothing else of the store is looked at, unless another command sealed some of what the run had ``written``: then the trace's whole day is.
+    """
+    segments = Segments(journals=journals_of_trace(store, trace))
+    ours = {journal.journal for journal in sealed} | {path for _, _, path in segments.journals}
+    if any(path not in ours for _, _, path in written):
+        unsealed = {(writer, seq) for writer, seq, _ in segments.journals}
+        for table in TABLES:
+            _add_files(store, table, f"{_DAY}{day_of_trace(trace)}", unsealed, segments)
+        return segments
+    for journal in sealed:
+        for relative in journal.files:
+            table, folder, _ = relative.split(os.sep)
+            segments.files[table].setdefault(folder.removeprefix(_DAY), []).append(os.path.join(store, relative))
+    return segments
+
+
+def _is_of(journal: str, trace: str) -> bool:
+    try:
+        return trace_of_journal(journal) == trace
+    except FileNotFoundError:
+        # Sealed by another command in this moment.
+        return False
+
+
+def _seal_what_is_dead(store: str, segments: Segments) -> None:
+    try:
+        for sealed in seal_dead_journals(store):
+            if sealed.damage:
+                kept = os.path.relpath(sealed.kept, store) if sealed.kept else "nowhere"
+                segments.notes.append(
+                    f"{os.path.relpath(sealed.journal, store)} is damaged: {'; '.join(sealed.damage[:3])};"
+                    f" what could be read of it is in the store, and the damaged file itself in {kept}"
+                )
+    except OSError as error:
+        # A store on a read-only disk is read as it is; its dead journals are read in place.
+        if not os.access(store, os.W_OK):
+            return
+        segments.notes.append(f"journals of ended processes could not be sealed: {error}")
+
+
+def fault_of_parquet(path: str) -> str | None:
+    """Why a file cannot be a whole Parquet file; None when its ends look right. Reads its first and last bytes only."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < _SMALLEST_PARQUET_BYTES:
+                return f"it has only {size} bytes"
+            head = file.read(4)
+            file.seek(-8, os.SEEK_END)
+            footer = file.read(8)
+    except OSError as error:
+        return str(error)
+    if head != _MAGIC:
+        return "it does not begin as a Parquet file"
+    if footer[4:] != _MAGIC:
+        return "its end is missing"
+    if int.from_bytes(footer[:4], "little") > size - _SMALLEST_PARQUET_BYTES:
+        return "its footer is damaged"
+    return None
+
+
+def set_aside(store: str, path: str, fault: str) -> str:
+    """Move a damaged Parquet file to quarantine, whole; returns what to tell. Where it cannot be moved it is left out."""
+    relative = os.path.relpath(path, store)
+    kept = os.path.join(store, QUARANTINE, relative.replace(os.sep, "-"))
+    try:
+        os.makedirs(os.path.dirname(kept), exist_ok=True)
+        os.rename(path, kept)
+    except OSError as error:
+        return f"{relative} cannot be read ({fault}) and was left out; it could not be set aside: {error}"
+    what = "events" if relative.startswith(EVENTS) else "content" if relative.startswith(BLOBS) else "rows"
+    return f"{relative} cannot be read ({fault}) and was set aside as {os.path.relpath(kept, store)}; its {what} are missing from this answer"

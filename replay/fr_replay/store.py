@@ -1,0 +1,280 @@
+"""Opening a store for reading: one logical set of rows over sealed Parquet and live journals, for DuckDB.
+
+duckdb is imported when a store is opened; pyarrow only when there are live journals to read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fr_schema.columns import BLOB_COLUMNS, EVENT_COLUMNS, Column
+from fr_schema.errors import DamagedFile, QueryFailed
+from fr_schema.fold import Blob, fold_journal
+from fr_schema.ids import day_of_trace
+from fr_schema.layout import BLOBS, EVENTS
+from fr_schema.rows import RowBuilder
+
+from .capture import chosen_store, read_format
+from .segments import Segments, fault_of_parquet, find_segments, set_aside
+from .views import statements_for
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Parameters", "Store", "open_store"]
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+"""Values for ``?`` in SQL, in order, or for ``$name``, by name."""
+
+_Result = TypeVar("_Result")
+
+_DUCKDB_TYPES = {
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "bool": "BOOLEAN",
+    "text": "VARCHAR",
+    "term": "VARCHAR",
+    "json": "VARCHAR",
+    "bytes": "BLOB",
+    "ts": "TIMESTAMPTZ",
+    "id16": "BLOB",
+    "id8": "BLOB",
+    "sha": "BLOB",
+    "map": "MAP(VARCHAR, VARCHAR)",
+    "redaction": 'STRUCT("path" VARCHAR, detector VARCHAR, "count" INTEGER)',
+}
+_EXPLAIN = re.compile(r"(?is)\s*EXPLAIN\b\s*(\([^()]*\)\s*|(ANALYZE|ANALYSE|VERBOSE)\b\s*)*")
+
+
+class Store:
+    """A store opened for reading.
+
+    Attributes:
+        path: its absolute path.
+        notes: one line per file that could not be read whole; when there are any, answers are incomplete.
+    """
+
+    def __init__(self, path: str, segments: Segments, *, trace: str | None = None, live: dict[str, Any] | None = None) -> None:
+        self.path = path
+        self._segments = segments
+        self._trace = trace
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._made: set[str] = set()
+        self._live = live
+
+    @property
+    def notes(self) -> list[str]:
+        return self._segments.notes
+
+    @property
+    def segments(self) -> Segments:
+        """The files behind the store."""
+        return self._segments
+
+    def connection(self, sql: str | None = None) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection that can reach nothing but the store's files, with the views that the SQL needs (None: with all of them).
+
+        Making a view reads the end of every file behind it, so none is made in vain. Raises duckdb.Error for a damaged file.
+        """
+        if self._connection is None:
+            self._made = set()
+            self._connection = self._connect()
+        for name, statement in statements_for(sql):
+            if name not in self._made:
+                self._connection.execute(statement or self._base_view(self._connection, name))
+                self._made.add(name)
+        return self._connection
+
+    def narrowed(self, *, days: frozenset[str] | None = None, trace: str | None = None) -> Store:
+        """This store with only some days' sealed files, or only the events of one trace: the views then cost no more than that.
+
+        Blobs are those of the days; notes are shared.
+        """
+        segments = self._segments if days is None else self._segments.of_days(days)
+        return Store(self.path, segments, trace=trace or self._trace, live=self._live_rows())
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows of a query over the views and ``all_events`` / ``all_blobs``.
+
+        Raises QueryFailed; DamagedFile when a Parquet file turns out to be damaged inside.
+        """
+        return self._asked(sql, parameters, lambda cursor: ([column[0] for column in cursor.description or ()], cursor.fetchall()))
+
+    def arrow(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The same as a ``pyarrow.Table``, with the types that DuckDB gives the columns. Raises as :meth:`rows`."""
+        return self._asked(sql, parameters, lambda cursor: cursor.to_arrow_table())
+
+    def _asked(self, sql: str, parameters: Parameters, take: Callable[[duckdb.DuckDBPyConnection], _Result]) -> _Result:
+        """Run a query; a damaged file that it meets is set aside, and the query is asked again."""
+        import duckdb
+
+        values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+        for _ in range(len(self._segments.paths(EVENTS)) + len(self._segments.paths(BLOBS)) + 1):
+            try:
+                return take(self.connection(sql).execute(sql, values))
+            except duckdb.InterruptException as error:
+                raise KeyboardInterrupt from error
+            except duckdb.Error as error:
+                if not self._set_damaged_aside(str(error)):
+                    raise QueryFailed(_first_line(error)) from error
+        raise DamagedFile(f"the Parquet files of {self.path} cannot be read")
+
+    def live_days(self) -> frozenset[str]:
+        """The days of the traces in journals that are not sealed."""
+        live = self._live_rows()[EVENTS]
+        if live is None:
+            return frozenset()
+        return frozenset(day_of_trace(trace.hex()) for trace in live.column("trace_id").unique().to_pylist())
+
+    def check_reads_only(self, sql: str) -> None:
+        """Raise QueryFailed unless the SQL is one statement that only reads."""
+        import duckdb
+
+        try:
+            statements = self.connection("").extract_statements(sql)
+        except duckdb.Error as error:
+            raise QueryFailed(_first_line(error)) from error
+        if len(statements) != 1:
+            raise QueryFailed(f"one statement at a time, not {len(statements)}")
+        kind = statements[0].type.name
+        explained = _EXPLAIN.match(statements[0].query) if kind == "EXPLAIN" else None
+        if explained is not None:
+            # EXPLAIN ANALYZE runs what it explains.
+            self.check_reads_only(statements[0].query[explained.end() :])
+        elif kind not in ("SELECT", "RELATION"):
+            raise QueryFailed(f"{kind} is not a question: fr query only reads", hint="to write results, use -o FILE")
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        connection = duckdb.connect(":memory:")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET python_enable_replacements = false")
+        connection.execute("SET parquet_metadata_cache = true")
+        # Nothing outside of the store can be reached, whatever SQL comes.
+        connection.execute(f"SET allowed_directories = [{_quote(os.path.join(self.path, EVENTS))}, {_quote(os.path.join(self.path, BLOBS))}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        return connection
+
+    def _base_view(self, connection: duckdb.DuckDBPyConnection, name: str) -> str:
+        """The statement that makes ``all_events`` or ``all_blobs``. The events of one trace are read once, and kept in memory."""
+        table = name.removeprefix("all_")
+        kind = "TABLE" if self._trace is not None and table == EVENTS else "VIEW"
+        return f"CREATE {kind} {name} AS {self._union(connection, table, EVENT_COLUMNS if table == EVENTS else BLOB_COLUMNS)}"
+
+    def _union(self, connection: duckdb.DuckDBPyConnection, table: str, columns: tuple[Column, ...]) -> str:
+        """All rows of a table, with today's columns whatever the age of the files."""
+        names = ", ".join(f'"{c.name}"' for c in columns)
+        typed = ", ".join(f'NULL::{duckdb_type(c.type)} AS "{c.name}"' for c in columns)
+        parts = [f"SELECT {typed} WHERE false"]
+        files = self._segments.paths(table)
+        if files:
+            listed = ", ".join(map(_quote, files))
+            parts.append(f"FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false)")
+        live = self._live_rows()[table]
+        if live is not None:
+            connection.register(f"live_{table}", live)
+            parts.append(f"FROM live_{table}")
+        only = f" WHERE trace_id = '{_blob_literal(self._trace)}'::BLOB" if self._trace is not None and table == EVENTS else ""
+        return f"SELECT {names} FROM ({' UNION ALL BY NAME '.join(f'({p})' for p in parts)}){only}"
+
+    def _live_rows(self) -> dict[str, Any]:
+        """Arrow tables of the journals that are not sealed yet; None where there are none."""
+        if self._live is None:
+            self._live = live_tables(self._segments)
+        return self._live
+
+    def _set_damaged_aside(self, message: str) -> bool:
+        """After a failed query: leave out the Parquet file that the message names. True when there was one."""
+        for table in (EVENTS, BLOBS):
+            for day, paths in self._segments.files[table].items():
+                for path in paths:
+                    if path in message and (fault_of_parquet(path) or _is_unreadable(path)):
+                        paths.remove(path)
+                        self._segments.notes.append(set_aside(self.path, path, "it is damaged inside"))
+                        self._segments.files[table][day] = paths
+                        if self._connection is not None:
+                            self._connection.close()
+                            self._connection = None
+                        return True
+        return False
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def open_store(path: str | None = None) -> Store:
+    """Open the store at a path (else ``FR_STORE``, else ``./.flightrecorder``) for reading.
+
+    Journals of ended processes are sealed first. Raises NotAStore, FormatTooNew, or OSError.
+    """
+    store = read_format(chosen_store(path))
+    return Store(store.path, find_segments(store.path))
+
+
+def duckdb_type(name: str) -> str:
+    """The DuckDB type of a column type's name."""
+    return f"{_DUCKDB_TYPES[name.removeprefix('list:')]}[]" if name.startswith("list:") else _DUCKDB_TYPES[name]
+
+
+def live_tables(segments: Segments) -> dict[str, Any]:
+    """Rows of the journals that are not sealed, as Arrow tables by table name; None where there are none."""
+    if not segments.journals:
+        return {EVENTS: None, BLOBS: None}
+    import pyarrow as pa
+
+    from fr_schema.arrow_types import BLOBS_SCHEMA, EVENTS_SCHEMA
+
+    by_writer: dict[str, dict[bytes, Blob]] = {}
+    folded_files = []
+    for writer, _, path in segments.journals:
+        try:
+            with open(path, "rb") as file:
+                folded = fold_journal(file.read())
+        except FileNotFoundError:
+            # Sealed by another command in this moment; its rows are in Parquet that we did not list.
+            continue
+        by_writer.setdefault(writer, {}).update(folded.blobs)
+        # A frame that is being written just now looks torn; the journal of a living process is not damaged for that.
+        folded.damage.clear()
+        folded_files.append((writer, folded))
+    events: list[dict[str, Any]] = []
+    blobs: list[dict[str, Any]] = []
+    for writer, folded in folded_files:
+        builder = RowBuilder(folded, by_writer[writer].get)
+        events += builder.event_rows()
+        blobs += builder.blob_rows()
+    return {EVENTS: pa.Table.from_pylist(events, schema=EVENTS_SCHEMA), BLOBS: pa.Table.from_pylist(blobs, schema=BLOBS_SCHEMA)}
+
+
+def _is_unreadable(path: str) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.read_table(path, partitioning=None)
+    except (OSError, pa.ArrowException):
+        return True
+    return False
+
+
+def _blob_literal(hex_text: str) -> str:
+    """The content of a BLOB literal: a constant, which unlike ``unhex()`` is compared with a file's statistics before it is read."""
+    return "".join(f"\\x{byte:02X}" for byte in bytes.fromhex(hex_text))
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    """DuckDB's message without its drawing of the place."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith(("LINE", "^"))]
+    return " ".join(lines[:3])

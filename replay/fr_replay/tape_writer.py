@@ -1,0 +1,264 @@
+"""Writing the tape of a run: from the rows of the store to what the replaying processes read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any
+
+from fr_schema.errors import NotReplayable
+
+from .engine.tape import CONTENT_FILE, INDEX_FILE
+from .store import Store
+
+__all__ = ["RunRecord", "read_run", "write_tape"]
+
+_CROSSINGS = ("llm_attempt", "http_call", "tool_call", "llm_call")
+_COLUMNS = (
+    "kind span_id parent_span_id call_span_id writer_id seq started_at duration_ms status lane lane_seq issue_no deliveries code_location"
+    " request_method request_url request_headers request_parts http_status http_version response_headers response_parts response_wire_parts"
+    " response_encoding response_end response_changed error_type error_message error_state_blob error_state_form tool_name side_effect tool_args_blob"
+    " tool_result_parts tool_result_form replay_missing redactions operation transport phase nd_source nd_value_parts name"
+    " redaction_policy redaction_key_id trace_id"
+).split()
+
+
+class RunRecord:
+    """The rows of one run.
+
+    Attributes:
+        run: the row of the command: argv, cwd, env, seeds, exit_code ...
+        rows: everything else, as mappings by column name.
+        processes: rows of the recorded Python processes.
+    """
+
+    def __init__(self, run: dict[str, Any], processes: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+        self.run = run
+        self.processes = processes
+        self.rows = rows
+
+
+def read_run(store: Store, trace_id: str) -> RunRecord:
+    """All rows of a run. Raises NotReplayable when the trace is not a command under ``fr record``."""
+    key = bytes.fromhex(trace_id)
+    names, found = store.rows("SELECT * FROM all_events WHERE trace_id = ? AND kind = 'run'", [key])
+    if not found:
+        raise NotReplayable(
+            f"trace {trace_id} was not recorded with fr record, so there is no command to run again",
+            hint=f"fr show {trace_id} shows what it holds",
+        )
+    run = dict(zip(names, max(found, key=lambda row: row[names.index("phase")] == "end"), strict=True))
+    names, found = store.rows("SELECT * FROM all_events WHERE run_id = ? AND kind = 'process'", [key])
+    processes = [dict(zip(names, row, strict=True)) for row in found]
+    wanted = ", ".join(_COLUMNS)
+    names, found = store.rows(
+        f"SELECT {wanted} FROM all_events WHERE run_id = ? AND kind NOT IN ('process', 'span', 'run', 'tool_seen') ORDER BY writer_id, seq", [key]
+    )
+    return RunRecord(run, processes, [dict(zip(names, row, strict=True)) for row in found])
+
+
+def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> None:
+    """Write a run's tape into a folder. Raises NotReplayable, OSError."""
+    lanes = {row["writer_id"]: row["lane"] for row in record.processes}
+    closed = {row["lane"]: row["phase"] == "end" for row in record.processes}
+    steps = _steps(record.rows)
+    served_tools = {row["span_id"] for row in record.rows if row["kind"] == "tool_call"}
+    below_tools = _below(record.rows, served_tools)
+    seeds = json.loads(record.run["seeds"] or "{}")
+    first = next((row for row in record.rows if row["redaction_policy"]), None)
+    with _Content(store, folder, record.rows) as content:
+        processes: dict[str, dict[str, Any]] = {}
+        for row in record.rows:
+            lane = lanes.get(row["writer_id"])
+            if lane is None:
+                continue
+            process = processes.setdefault(
+                lane, {"events": [], "reads": {}, "stdout": None, "closed": closed.get(lane, False), "started_ns": 0}
+            )
+            if row["kind"] in _CROSSINGS and not (row["kind"] == "llm_call" and row["transport"] != "manual"):
+                if row["span_id"] not in below_tools:
+                    process["events"].append(_event(row, content, steps))
+            elif row["kind"] == "env_read":
+                source = row["nd_source"].partition(":")[2]
+                values = list(accumulate(json.loads(content.bytes_of(row["nd_value_parts"]))))
+                process["reads"].setdefault(row["lane"], {}).setdefault(source, []).extend(values)
+            elif row["kind"] == "output" and row["nd_source"] == "stdout":
+                process["stdout"] = (process["stdout"] or []) + content.slices(row["nd_value_parts"])
+        for row in record.processes:
+            if row["lane"] in processes:
+                processes[row["lane"]]["started_ns"] = int(row["started_at"].timestamp() * 1e9)
+        index = {
+            "meta": {
+                "store_id": store_id,
+                "policy": first["redaction_policy"] if first else record.run["redaction_policy"],
+                "key_id": first["redaction_key_id"] if first else record.run["redaction_key_id"],
+                "seed": seeds.get("random"),
+                "started_ns": int(record.run["started_at"].timestamp() * 1e9),
+                "packages": next((dict(row["packages"]) for row in record.processes if row["packages"]), {}),
+            },
+            "processes": processes,
+        }
+    with open(os.path.join(folder, INDEX_FILE), "w", encoding="utf-8") as file:
+        json.dump(index, file)
+
+
+def stdin_of(store: Store, record: RunRecord) -> bytes | None:
+    """What the program read from its standard input, or None when it read nothing."""
+    parts = [part for row in record.rows if row["kind"] == "output" and row["nd_source"] == "stdin" for part in row["nd_value_parts"] or ()]
+    if not parts:
+        return None
+    blobs = _load_blobs(store, set(parts))
+    return b"".join(blobs[part] for part in parts)
+
+
+def _steps(rows: Iterable[dict[str, Any]]) -> dict[bytes, int]:
+    """Number of each model call in the run, as ``fr show`` numbers them, by call span."""
+    calls = [row for row in rows if row["kind"] == "llm_call"]
+    calls.sort(key=lambda row: (row["started_at"], row["writer_id"], row["seq"]))
+    return {row["span_id"]: number for number, row in enumerate(calls, 1)}
+
+
+def _below(rows: Sequence[dict[str, Any]], tools: set[bytes]) -> set[bytes]:
+    """Spans inside a tool's body: in replay the body does not run, so they are not asked for."""
+    parents = {row["span_id"]: row["parent_span_id"] for row in rows}
+    below: set[bytes] = set()
+    for span in parents:
+        at = parents[span]
+        while at is not None:
+            if at in tools:
+                below.add(span)
+                break
+            at = parents.get(at)
+    return below
+
+
+def _event(row: dict[str, Any], content: _Content, steps: dict[bytes, int]) -> dict[str, Any]:
+    http = row["kind"] in ("llm_attempt", "http_call")
+    event: dict[str, Any] = {
+        "kind": "http" if http else row["kind"],
+        "lane": row["lane"],
+        "lane_seq": row["lane_seq"],
+        "issue": row["issue_no"],
+        "step": steps.get(row["call_span_id"] or row["span_id"]),
+        "deliveries": _deliveries(row, content),
+        "end": None if row["phase"] == "begin" else (row["response_end"] if http else row["status"]),
+        "facts": {
+            "span": row["span_id"].hex(),
+            "location": row["code_location"],
+            "redacted": any(not hit["path"].startswith("headers") for hit in row["redactions"] or ()),
+            "ordered": row["operation"] != "telemetry",
+            "missing": ", ".join(row["replay_missing"] or ()) if row["phase"] == "end" else None,
+            "issued_us": content.offset_us(row),
+        },
+    }
+    if http:
+        event["request"] = {"method": row["request_method"], "url": row["request_url"], "headers": json.loads(row["request_headers"] or "[]")}
+        event["body"] = content.slices(row["request_parts"])
+        event["answer"] = _http_answer(row, content)
+    else:
+        event["request"] = {"name": row["tool_name"] or row["name"], "side_effect": row["side_effect"], "form": "json"}
+        event["body"] = content.slices([row["tool_args_blob"]] if row["tool_args_blob"] else [])
+        event["answer"] = {
+            "status": row["status"],
+            "form": row["tool_result_form"],
+            "content": content.slices(row["tool_result_parts"]),
+            "error": _error(row, content),
+        }
+    return event
+
+
+def _http_answer(row: dict[str, Any], content: _Content) -> dict[str, Any]:
+    """Status, headers and body as they go to the program: the transferred bytes where the record has them, else the decoded body."""
+    wire = row["response_wire_parts"]
+    headers = json.loads(row["response_headers"] or "[]")
+    parts = wire if wire is not None else row["response_parts"]
+    if wire is None and row["response_encoding"]:
+        headers = [[k, v] for k, v in headers if k.lower() != "content-encoding"]
+    slices = content.slices(parts)
+    length = sum(size for _, size in slices)
+    if wire is None and (row["response_encoding"] or row["response_changed"]):
+        headers = [[k, str(length)] if k.lower() == "content-length" else [k, v] for k, v in headers]
+    return {
+        "status": row["http_status"],
+        "headers": headers,
+        "http_version": row["http_version"] or "HTTP/1.1",
+        "content": slices,
+        "error": _error(row, content),
+    }
+
+
+def _error(row: dict[str, Any], content: _Content) -> dict[str, Any] | None:
+    if row["error_state_blob"] is None:
+        return None
+    state = content.slices([row["error_state_blob"]])
+    return {"class": row["error_type"], "message": row["error_message"] or "", "state": state, "form": row["error_state_form"]}
+
+
+def _deliveries(row: dict[str, Any], content: _Content) -> list[list[int]]:
+    """Absolute values again: order, microseconds after the process began, offset, turns."""
+    out = []
+    order, at, end, turns = row["issue_no"] or 0, content.offset_us(row), 0, 0
+    for d_order, d_at, size, d_turns in json.loads(row["deliveries"] or "[]"):
+        order, at, end, turns = order + d_order, at + d_at, end + size, turns + d_turns
+        out.append([order, at, end, turns])
+    return out
+
+
+class _Content:
+    """The content file being written: each blob once."""
+
+    def __init__(self, store: Store, folder: str, rows: Sequence[dict[str, Any]]) -> None:
+        wanted: set[bytes] = set()
+        for row in rows:
+            for name in ("request_parts", "response_parts", "response_wire_parts", "tool_result_parts", "nd_value_parts"):
+                wanted.update(row[name] or ())
+            for name in ("tool_args_blob", "error_state_blob"):
+                if row[name] is not None:
+                    wanted.add(row[name])
+        self._blobs = _load_blobs(store, wanted)
+        self._file = open(os.path.join(folder, CONTENT_FILE), "wb")  # noqa: SIM115 - closed by __exit__
+        self._at = 0
+        self._places: dict[bytes, tuple[int, int]] = {}
+        self._process_began: dict[str, int] = {}
+
+    def __enter__(self) -> _Content:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._file.close()
+
+    def bytes_of(self, parts: Sequence[bytes] | None) -> bytes:
+        """The content of parts."""
+        return b"".join(self._blobs[part] for part in parts or ())
+
+    def slices(self, parts: Sequence[bytes] | None) -> list[tuple[int, int]]:
+        """Where the content of parts lies in the file; neighbours are joined."""
+        out: list[tuple[int, int]] = []
+        for part in parts or ():
+            place = self._places.get(part)
+            if place is None:
+                data = self._blobs.get(part)
+                if data is None:
+                    raise NotReplayable(f"the content of the stored part {part.hex()} is missing from the store", hint="fr doctor lists what is damaged")
+                self._file.write(data)
+                place = self._places[part] = (self._at, len(data))
+                self._at += len(data)
+            if out and sum(out[-1]) == place[0]:
+                out[-1] = (out[-1][0], out[-1][1] + place[1])
+            else:
+                out.append(place)
+        return out
+
+    def offset_us(self, row: dict[str, Any]) -> int:
+        """When a row began, in microseconds after the first row of its process."""
+        began = int(row["started_at"].timestamp() * 1e6)
+        return began - self._process_began.setdefault(row["writer_id"], began)
+
+
+def _load_blobs(store: Store, wanted: set[bytes]) -> dict[bytes, bytes]:
+    if not wanted:
+        return {}
+    _, rows = store.rows("SELECT blob_id, any_value(data) FROM all_blobs WHERE blob_id IN (SELECT unnest(?)) GROUP BY blob_id", [list(wanted)])
+    return dict(rows)

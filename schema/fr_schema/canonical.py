@@ -1,0 +1,105 @@
+"""Canonical JSON (RFC 8785) and the hashes taken over it. The only place where a hash input is made.
+
+Plain SHA-256 appears only over *redacted* content, which the store holds in clear anyway; identifiers and
+anything unredacted get keyed hashes in the recorder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["canonical_json", "shape_sha256", "sha256_hex", "sha256_of_list", "sha256_of_value", "tools_sha256"]
+
+_escape = json.encoder.encode_basestring
+
+
+def canonical_json(value: Any) -> str:
+    """RFC 8785 text of a JSON value: keys sorted by UTF-16 code units, numbers as ECMAScript prints them.
+
+    Integers beyond 2**53 keep all their digits, which the RFC leaves to the application; NaN and infinity,
+    which JSON does not have, become strings.
+    """
+    if value is None or value is True or value is False:
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return _escape(value)
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, Mapping):
+        items = sorted(((str(k), v) for k, v in value.items()), key=lambda item: item[0].encode("utf-16-be", "surrogatepass"))
+        return "{" + ",".join(f"{_escape(k)}:{canonical_json(v)}" for k, v in items) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(canonical_json, value)) + "]"
+    raise TypeError(f"not a JSON value: {type(value).__name__}")
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return f'"{value}"'
+    if value == int(value) and abs(value) < 1e21:
+        return str(int(value))
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    power = int(exponent)
+    if -7 <= power < 0:
+        digits = mantissa.replace(".", "").replace("-", "")
+        return ("-" if value < 0 else "") + "0." + "0" * (-power - 1) + digits
+    return f"{mantissa}e{'+' if power > 0 else ''}{power}"
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 as 64 hex characters."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_value(value: Any) -> str:
+    """SHA-256 over the canonical JSON of a value."""
+    return sha256_hex(canonical_json(value).encode("utf-8", "surrogatepass"))
+
+
+def sha256_of_list(hashes: Iterable[str]) -> str:
+    """One hash over an ordered list of hex hashes."""
+    return sha256_hex("\n".join(hashes).encode())
+
+
+def tools_sha256(tools: Iterable[Mapping[str, Any]]) -> str:
+    """One hash of a tool set: name, description and schema of each, sorted by name.
+
+    ``tools`` are mappings with ``name``, ``description`` and ``schema``, whatever the provider's own shape,
+    so that the same set offered in another order or through another API has the same hash.
+    """
+    rows = sorted(
+        ({k: tool.get(k) for k in ("name", "description", "schema")} for tool in tools),
+        key=lambda row: str(row["name"]),
+    )
+    return sha256_of_value(rows)
+
+
+def shape_sha256(value: Any) -> str:
+    """The hash of a value's *shape*: its sorted set of key paths with the type found there, no content.
+
+    Array elements share one path, so the number of elements does not change the shape.
+    """
+    paths: set[str] = set()
+    _collect_shape(value, "$", paths)
+    return sha256_hex("\n".join(sorted(paths)).encode("utf-8", "surrogatepass"))
+
+
+_TYPE_NAMES = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number", type(None): "null"}
+
+
+def _collect_shape(value: Any, path: str, into: set[str]) -> None:
+    into.add(f"{path}:{_TYPE_NAMES.get(type(value), 'other')}")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _collect_shape(item, f"{path}.{key}", into)
+    elif isinstance(value, list):
+        for item in value:
+            _collect_shape(item, f"{path}[]", into)

@@ -1,0 +1,254 @@
+"""The columns of the two tables, as data: names, types and meaning. Everything else is derived from here.
+
+The Arrow schemas, ``schema/FORMAT.md``, ``fr query --schema`` and the row builder read these tables, so a
+column cannot exist without a description. A column is never reused or retyped: a change of meaning is a new
+column and a new format version.
+
+Types are written in a small language of our own, so that the capture path needs no pyarrow to know them:
+
+========== =====================================================================
+``id16``   16 bytes, shown as 32 hex (trace and record ids)
+``id8``    8 bytes, shown as 16 hex (span ids)
+``sha``    32 bytes, shown as 64 hex (hashes and blob ids)
+``ts``     microseconds since 1970, UTC
+``json``   text holding one JSON value
+``text``   text; ``term`` is text from a small vocabulary
+``list:X`` a list of X
+========== =====================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["BLOB_COLUMNS", "EVENT_COLUMNS", "KINDS", "Column"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: as in the Parquet file and in the views.
+        type: in the small language above.
+        required: True when no row may leave it NULL.
+        doc: what it holds, with the unit; why it may be NULL.
+    """
+
+    name: str
+    type: str
+    required: bool
+    doc: str
+
+
+KINDS = {
+    "run": "a command under `fr record`: argv, environment, code version, output, exit",
+    "process": "one Python process of a run, or one that called `fr.init()`",
+    "span": "a named stretch opened by `fr.trace()` inside a trace, or the trace itself",
+    "llm_call": "what the agent asked of a model, with all SDK retries inside",
+    "llm_attempt": "one HTTP exchange of such a call",
+    "http_call": "one HTTP exchange that is not a model call: a tool's, or telemetry",
+    "tool_call": "one call of a tool, as the program made it",
+    "tool_seen": "one call of a tool, as the conversation shows it: what the model asked for, and the result it was given",
+    "decision": "a choice that the program itself recorded with `fr.decision()`",
+    "env_read": "what the program read from its surroundings: clock values, the order of results",
+    "output": "what the program wrote to its standard output, or read from its standard input",
+    "gap": "an admission of loss: how many records, and why",
+}
+"""The values of ``kind``."""
+
+
+def _columns(*rows: tuple[str, str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(name, kind, mark == "●", doc) for name, kind, mark, doc in rows)
+
+
+EVENT_COLUMNS = _columns(
+    # -- the row itself
+    ("schema_version", "int", "●", "format version of the writer"),
+    ("record_id", "id16", "●", "unique id of the row, UUIDv7; the key for deduplication"),
+    ("kind", "term", "●", "what happened; see KINDS"),
+    ("phase", "term", "●", "`end`: complete row. `begin`: the end is not on record (still running, or killed). `point`: has no duration"),
+    ("trace_id", "id16", "●", "the run or the served request it belongs to, UUIDv7"),
+    ("span_id", "id8", "●", "unique within the trace"),
+    ("parent_span_id", "id8", "○", "the span around it; NULL at the root"),
+    ("run_id", "id16", "○", "trace id of the `fr record` run around it; NULL outside of one"),
+    ("ext_trace_id", "id16", "○", "foreign W3C trace id, when the caller gave one"),
+    ("ext_span_id", "id8", "○", "foreign W3C parent span id"),
+    ("links", "list:text", "○", "other traces: `replay-of:<id>`, `forked-from:<id>`, ..."),
+    ("seq", "int", "●", "number within the writer; with writer_id a total order of one process"),
+    ("writer_id", "text", "●", "the process life that wrote the row"),
+    ("recorded_at", "ts", "●", "when the writer took the record"),
+    ("started_at", "ts", "●", "wall clock at the start"),
+    ("ended_at", "ts", "○", "wall clock at the end; NULL while phase is `begin`"),
+    ("duration_ms", "float", "○", "monotonic, from start to end"),
+    ("name", "text", "○", "name given to the run, span, decision or process"),
+    # -- whose it is
+    ("session_id", "text", "○", "conversation, from the application"),
+    ("task_id", "text", "○", "unit of work for cost questions, from the application"),
+    ("user_ref", "text", "○", "keyed pseudonym of the user id given by the application, never the id itself"),
+    ("tenant_id", "text", "○", "tenant, from the application"),
+    ("agent_name", "text", "○", "from the application"),
+    ("agent_version", "text", "○", "from the application"),
+    ("tags", "map", "○", "free labels, from the application"),
+    ("service", "text", "○", "from FR_SERVICE or OTEL_SERVICE_NAME"),
+    ("environment", "text", "○", "from FR_ENVIRONMENT"),
+    ("region", "text", "○", "from FR_REGION or the cloud's own variable"),
+    ("host", "text", "○", "host name"),
+    ("pid", "int", "○", "process id"),
+    ("code_version", "text", "○", "git commit of the program's working tree"),
+    ("code_dirty", "bool", "○", "True when the tree had uncommitted changes; NULL outside of git"),
+    ("code_location", "text", "○", "file:line in function: the first frame that is not a library's"),
+    # -- how it was captured, and what that allows
+    ("capture_source", "term", "●", "wire, sdk, framework, otel, openinference or import"),
+    ("replay_level", "term", "●", "exact_io, semantic or none"),
+    ("replay_missing", "list:text", "○", "what keeps replay_level below exact_io"),
+    ("lane", "text", "○", "logical path of the task or thread"),
+    ("lane_seq", "int", "○", "number of the boundary crossing within its lane"),
+    ("issue_no", "int", "○", "place of the start in the process-wide order of starts and deliveries"),
+    ("deliveries", "json", "○", "what reached the program when: the headers, each chunk, the end; see FORMAT.md"),
+    ("salvaged", "bool", "●", "True when the row was found behind damage in a journal"),
+    ("truncated", "text", "○", "which field a limit cut, and by how much"),
+    ("lost_before", "int", "○", "on gap rows: how many records are missing"),
+    # -- the outcome
+    ("status", "term", "○", "ok, error, cancelled, abandoned or open; NULL where the kind has no outcome"),
+    ("error_type", "text", "○", "exception class or provider error code"),
+    ("error_message", "text", "○", "redacted message"),
+    ("error_blob", "sha", "○", "the traceback"),
+    ("error_state_blob", "sha", "○", "the exception's arguments and attributes, to raise it again in replay"),
+    ("error_state_form", "term", "○", "json, typed or repr: how to read them back"),
+    ("exit_code", "int", "○", "on run rows; negative: ended by that signal"),
+    # -- the provider and the model
+    ("provider", "term", "○", "openai, anthropic, gemini, ...; NULL when the endpoint is not known"),
+    ("api_flavor", "term", "○", "shape of the API: openai.chat, openai.responses, anthropic.messages, gemini, ..."),
+    ("operation", "term", "○", "chat, embeddings, ..."),
+    ("api_version", "text", "○", "version header, query parameter or path"),
+    ("server_address", "text", "○", "host and port that were asked"),
+    ("transport", "term", "○", "the seam: httpx, httpx2, urllib3, aiohttp, manual"),
+    ("sdk_name", "text", "○", "from the user agent or SDK headers"),
+    ("sdk_version", "text", "○", "from the user agent or SDK headers"),
+    ("model_requested", "text", "○", "the name in the request, often an alias"),
+    ("model_resolved", "text", "○", "the version that ran, as the provider named it; NULL when it did not"),
+    ("model_resolved_source", "term", "○", "body, header, deployment, declared or unknown; never empty on llm_call rows"),
+    ("system_fingerprint", "text", "○", "OpenAI chat"),
+    ("response_id", "text", "○", "id in the answer"),
+    ("provider_request_id", "text", "○", "request id header, for the vendor's support"),
+    # -- parameters
+    ("params_sent", "json", "○", "the request body without content"),
+    ("params_echoed", "json", "○", "effective values that the answer names"),
+    ("params_defaulted", "json", "○", "{name: {value, origin}} for what was not sent"),
+    ("params_sha256", "sha", "○", "over the canonical params_sent"),
+    ("temperature", "float", "○", "as sent"),
+    ("top_p", "float", "○", "as sent"),
+    ("seed", "int", "○", "as sent"),
+    ("max_output_tokens", "int", "○", "as sent, whatever its name there"),
+    ("reasoning_level", "text", "○", "as sent"),
+    ("service_tier_requested", "text", "○", "as sent"),
+    ("service_tier_used", "text", "○", "as answered"),
+    ("stream", "bool", "○", "a streamed answer was asked for"),
+    ("response_format_sha256", "sha", "○", "over the output schema asked for"),
+    # -- the prompt
+    ("system_prompt_sha256", "sha", "○", "over the redacted system prompt's text"),
+    ("system_prompt_blob", "sha", "○", "the redacted system prompt's text"),
+    ("messages_sha256", "sha", "○", "over message_hashes"),
+    ("message_hashes", "list:sha", "○", "over each message's canonical JSON, in order"),
+    ("message_blobs", "list:sha", "○", "each message as sent, in order"),
+    ("tools_sha256", "sha", "○", "over the tool set, sorted by name"),
+    ("tool_names", "list:text", "○", "the tools offered"),
+    ("tool_choice", "json", "○", "as sent"),
+    ("request_parts", "list:sha", "○", "the redacted request body is these blobs, joined"),
+    ("request_bytes", "int", "○", "length of the redacted request body"),
+    ("request_headers", "json", "○", "[[name, value], ...], secrets dropped"),
+    ("request_method", "term", "○", "HTTP method"),
+    ("request_url", "text", "○", "redacted URL"),
+    # -- the answer
+    ("response_parts", "list:sha", "○", "the redacted, decoded response body is these blobs, joined"),
+    ("response_bytes", "int", "○", "length of that body"),
+    ("response_wire_parts", "list:sha", "○", "the body as transferred, when it was compressed and held nothing to redact"),
+    ("response_encoding", "text", "○", "content-encoding of the transferred body"),
+    ("response_headers", "json", "○", "[[name, value], ...], secrets dropped"),
+    ("response_end", "term", "○", "how the body ended: eof, cut (by the other side), closed (by the program), abandoned, cancelled or error"),
+    ("response_changed", "bool", "○", "redaction changed the body, so its length is not the transferred one"),
+    ("http_status", "int", "○", "status code; NULL when no answer came"),
+    ("http_version", "text", "○", "as the client library reports it"),
+    ("output_blob", "sha", "○", "the answer's text"),
+    ("reasoning_blob", "sha", "○", "the answer's visible reasoning"),
+    ("output_sha256", "sha", "○", "over the answer's text"),
+    ("output_tool_calls", "json", "○", "[{id, name, arguments_blob}, ...] that the model asked for"),
+    ("response_shape_sha256", "sha", "○", "over the answer's key paths and types, without content"),
+    ("finish_reason", "term", "○", "stop, length, tool_calls, content_filter, refusal, error, other"),
+    ("finish_reason_raw", "text", "○", "the provider's own word"),
+    ("refusal", "bool", "○", "the model or the provider declined; NULL when it cannot be told"),
+    ("safety", "json", "○", "the provider's safety report"),
+    # -- tokens and money
+    ("usage_raw", "json", "○", "the provider's own usage object"),
+    ("tokens_in", "int", "○", "input tokens, cache included"),
+    ("tokens_out", "int", "○", "output tokens, reasoning included"),
+    ("tokens_cache_read", "int", "○", "input tokens read from the provider's cache"),
+    ("tokens_cache_write", "int", "○", "input tokens written to it"),
+    ("tokens_reasoning", "int", "○", "output tokens spent on reasoning"),
+    ("cost_usd", "float", "○", "NULL when the price or the usage is not known, never 0 for it"),
+    ("price_source", "text", "○", "who says so"),
+    ("price_version", "text", "○", "version of that price list"),
+    # -- time
+    ("ttft_ms", "float", "○", "from the start to the first byte of the body"),
+    ("provider_ms", "float", "○", "the provider's own figure"),
+    ("ratelimit", "json", "○", "rate limit headers"),
+    # -- attempts
+    ("call_span_id", "id8", "○", "on attempts: the call they belong to"),
+    ("attempt_no", "int", "○", "1 for the first attempt"),
+    ("attempts", "int", "○", "on calls: how many exchanges it took"),
+    ("retry_cause", "text", "○", "why the attempt before this one was not enough: http status or error class"),
+    ("backoff_ms", "float", "○", "pause since the attempt before ended"),
+    ("served_by", "term", "○", "on calls: primary, retry, fallback, cache, default or human"),
+    # -- tools
+    ("tool_name", "text", "○", "name of the tool"),
+    ("tool_call_id", "text", "○", "the model's id of the call, when it is known"),
+    ("tool_kind", "term", "○", "function, mcp or provider"),
+    ("side_effect", "term", "○", "none, read, write, irreversible or unknown"),
+    ("tool_args_blob", "sha", "○", "arguments as typed JSON"),
+    ("tool_result_blob", "sha", "○", "result, when it is stored as one blob"),
+    ("tool_result_parts", "list:sha", "○", "the result is these blobs, joined"),
+    ("tool_result_bytes", "int", "○", "length of the result"),
+    ("tool_result_form", "term", "○", "text, bytes, json, typed, iterator or repr: how to read the result back"),
+    # -- decisions
+    ("decision_label", "text", "○", "what was chosen"),
+    ("decision_blob", "sha", "○", "what the choice was made from, as JSON"),
+    # -- runs and processes
+    ("argv", "list:text", "○", "redacted command line"),
+    ("cwd", "text", "○", "working directory"),
+    ("env", "map", "○", "allow-listed environment"),
+    ("interpreter", "json", "○", "executable, version, implementation, platform, flags"),
+    ("packages", "map", "○", "installed distributions and versions"),
+    ("seeds", "json", "○", "hash seed and seed of the random generators"),
+    ("seams", "map", "○", "on process rows: which client libraries were imported, and whether they were hooked"),
+    ("code_files", "map", "○", "on process rows: keyed hash of each source file of the program that was loaded"),
+    # -- what was read from outside
+    ("nd_source", "term", "○", "on env_read rows: clock or schedule; on output rows: stdout or stdin"),
+    ("nd_value_parts", "list:sha", "○", "the values: these blobs, joined"),
+    ("nd_count", "int", "○", "how many values, or bytes of output"),
+    # -- redaction
+    ("redaction_policy", "text", "●", "id of the rules, their versions and their engine"),
+    ("redaction_key_id", "text", "○", "id of the key that made the tokens; NULL when none was needed"),
+    ("redaction_status", "term", "●", "clean, redacted, failed (content left out) or unscanned (binary)"),
+    ("redactions", "list:redaction", "○", "what was replaced: path, detector, count"),
+    # -- keeping
+    ("scope", "text", "○", "whose key the content is under"),
+    ("data_class", "term", "○", "from policy"),
+    ("retention_class", "text", "○", "from policy"),
+    ("sample_rule", "text", "●", "why this row was kept"),
+    ("sample_weight", "float", "●", "how many rows it stands for"),
+)
+
+BLOB_COLUMNS = _columns(
+    ("blob_id", "sha", "●", "keyed hash of the content, or derived from one"),
+    ("kind", "term", "●", "message, system, tool, document, glue, large, response, wire, text, args, result, clock, output, ..."),
+    ("scope", "text", "○", "whose key it is under"),
+    ("writer_id", "text", "●", "who stored it; the same blob may be stored by several writers"),
+    ("first_trace_id", "id16", "○", "the trace it was first stored for"),
+    ("recorded_at", "ts", "●", "when it was first stored"),
+    ("size", "int", "●", "bytes of content"),
+    ("text", "bool", "●", "the content is UTF-8, so decode() will not fail"),
+    ("codec", "term", "●", "none: Parquet compresses the column"),
+    ("cipher", "term", "●", "none or aes-256-gcm"),
+    ("data", "bytes", "●", "the redacted content"),
+)

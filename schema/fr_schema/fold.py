@@ -1,0 +1,186 @@
+"""From the events of a journal back to spans: begins and ends joined, part lists in full, attempts under their calls.
+
+Pure, and without knowledge of columns or providers; :mod:`fr_schema.rows` makes rows of what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .frames import BlobRecord, Damage, EventRecord, read_frames, read_records
+
+__all__ = ["Blob", "FoldedJournal", "Reads", "Span", "fold_journal"]
+
+
+class Blob(NamedTuple):
+    """A stored part: its kind, its content, and the trace it was first stored for."""
+
+    kind: str
+    data: bytes
+    trace_id: bytes
+    at: int
+
+
+@dataclass(slots=True)
+class Span:
+    """One begin, with its end if there is one.
+
+    Attributes:
+        begin, end: the events; ``end`` is None while it runs, or when its process was killed.
+        request_parts: for HTTP, the full list of hex blob ids of the request body; None when the base it refers
+            to is not in this journal.
+        salvaged: True when either event was found behind damage.
+    """
+
+    begin: dict[str, Any]
+    end: dict[str, Any] | None
+    request_parts: list[str] | None
+    salvaged: bool
+
+
+@dataclass(slots=True)
+class Reads:
+    """What one lane read from one source, in order, as far as this journal file has it."""
+
+    values: list[int]
+    first_n: int
+    at: int
+
+
+@dataclass(slots=True)
+class FoldedJournal:
+    """One journal file, read.
+
+    Attributes:
+        header: the header event, or an empty mapping when it is lost.
+        closed: the close event, or None: the process was killed, or still runs.
+        spans: in the order of their beginnings.
+        points: decisions and gaps.
+        reads: by trace, lane and source.
+        outputs: by trace and stream, lists of output events.
+        blobs: by id.
+        damage: stretches that could not be read.
+        orphan_ends: ends whose begin is not in this file, by span id.
+        program: ``packages``, ``code`` and ``seams`` of the process, as far as they are known.
+        last_at: wall clock of the last event, microseconds.
+    """
+
+    header: dict[str, Any] = field(default_factory=dict)
+    closed: dict[str, Any] | None = None
+    spans: dict[tuple[str, str], Span] = field(default_factory=dict)
+    points: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
+    reads: dict[tuple[str, str, str], Reads] = field(default_factory=dict)
+    outputs: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    blobs: dict[bytes, Blob] = field(default_factory=dict)
+    damage: list[Damage] = field(default_factory=list)
+    orphan_ends: dict[str, dict[str, Any]] = field(default_factory=dict)
+    program: dict[str, dict[str, str]] = field(default_factory=dict)
+    last_at: int = 0
+
+
+def fold_journal(data: bytes | memoryview) -> FoldedJournal:
+    """Read one journal file. Never raises for any content."""
+    folded = FoldedJournal()
+    for item in read_frames(data):
+        if isinstance(item, Damage):
+            folded.damage.append(item)
+            continue
+        for record in read_records(item):
+            if isinstance(record, Damage):
+                folded.damage.append(record)
+            elif isinstance(record, BlobRecord):
+                folded.blobs.setdefault(record.blob_id, Blob(record.kind, record.data, record.trace_id, folded.last_at))
+            else:
+                _take_event(folded, record, item.salvaged)
+    return folded
+
+
+def _take_event(folded: FoldedJournal, record: EventRecord, salvaged: bool) -> None:
+    event = record.event
+    taker = _TAKERS.get(event.get("t", ""))
+    if taker is None:
+        return
+    at = event.get("at")
+    if isinstance(at, int):
+        folded.last_at = max(folded.last_at, at)
+    try:
+        taker(folded, event, salvaged)
+    except (KeyError, TypeError, ValueError):
+        folded.damage.append(Damage(-1, 0, f"an event of the kind {event.get('t')!r} lacks what it needs"))
+
+
+def _take_header(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
+    folded.header = event
+
+
+def _take_begin(folded: FoldedJournal, event: dict[str, Any], salvaged: bool) -> None:
+    key = (event["trace"], event["span"])
+    folded.spans[key] = Span(event, None, _request_parts(folded, event), salvaged)
+
+
+def _request_parts(folded: FoldedJournal, event: dict[str, Any]) -> list[str] | None:
+    if "body" in event:
+        return list(event["body"])
+    if event.get("base") is None:
+        return None
+    base = folded.spans.get((event["trace"], event["base"])) or _span_of_any_trace(folded, event["base"])
+    if base is None or base.request_parts is None or len(base.request_parts) < event["keep"]:
+        return None
+    return base.request_parts[: event["keep"]] + list(event["new"])
+
+
+def _span_of_any_trace(folded: FoldedJournal, span: str) -> Span | None:
+    """A lane may go on with a conversation in the next trace of the same day."""
+    return next((found for (_, span_id), found in reversed(folded.spans.items()) if span_id == span), None)
+
+
+def _take_end(folded: FoldedJournal, event: dict[str, Any], salvaged: bool) -> None:
+    span = folded.spans.get((event["trace"], event["span"]))
+    if span is None:
+        folded.orphan_ends[event["span"]] = event
+        return
+    span.end = event
+    span.salvaged = span.salvaged or salvaged
+
+
+def _take_point(folded: FoldedJournal, event: dict[str, Any], salvaged: bool) -> None:
+    folded.points.append((event, salvaged))
+
+
+def _take_reads(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
+    for lane, sources in event["lanes"].items():
+        for source, differences in sources.items():
+            values, value = [], 0
+            for difference in differences:
+                value += difference
+                values.append(value)
+            known = folded.reads.setdefault((event["trace"], lane, source), Reads([], event["n"], event["at"]))
+            known.values += values
+
+
+def _take_output(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
+    folded.outputs.setdefault((event["trace"], event["src"]), []).append(event)
+
+
+def _take_program(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
+    for name in ("packages", "code", "seams"):
+        folded.program.setdefault(name, {}).update(event.get(name) or {})
+
+
+def _take_close(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
+    folded.closed = event
+
+
+_TAKERS: dict[str, Callable[[FoldedJournal, dict[str, Any], bool], None]] = {
+    "header": _take_header,
+    "begin": _take_begin,
+    "end": _take_end,
+    "point": _take_point,
+    "gap": _take_point,
+    "reads": _take_reads,
+    "output": _take_output,
+    "program": _take_program,
+    "close": _take_close,
+}
