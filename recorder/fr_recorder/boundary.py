@@ -69,6 +69,10 @@ class Answer(Protocol):
         """The same, for an event loop. ``pushed``: the seam hands chunks over whether or not the program reads them."""
         ...
 
+    async def failure(self) -> RecordedFailure:
+        """Where no answer came: the failure, when its turn has come."""
+        ...
+
     def leave(self) -> None:
         """The program closes the answer: what it has not read will not be waited for."""
         ...
@@ -94,12 +98,16 @@ class HttpCrossing(Protocol):
         """:meth:`serve`, for an event loop.
 
         Where the program gave up before an answer came, this waits to be cancelled; or, without ``hang``, returns an answer
-        whose status is None, and the seam does the waiting.
+        whose status is None, and the seam does the waiting. So too for a failure after the request had left.
         """
         ...
 
     def uploaded(self, data: bytes) -> None:
         """One chunk of a streamed request body went out."""
+        ...
+
+    def sent(self) -> None:
+        """The connection is there, and the request leaves now. Reported by seams that can tell."""
         ...
 
     def answered(self, status: int, headers: RawHeaders, http_version: str) -> None:

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from . import real
+from .import_hooks import after_import
 from .lanes import Lane, current_lane, inside_crossing
 from .reads import ReadLog
 
@@ -84,6 +85,22 @@ def install(keeper: ClockKeeper) -> None:
             setattr(time, f"{name}_ns", _clock_function(f"{name}_ns", source, read_ns, as_float=False))
             setattr(time, name, _clock_function(name, source, read_ns, as_float=True))
         time.sleep = _sleep_function()
+        after_import("asyncio.base_events", _hook_loop_time)
+
+
+def _hook_loop_time(module: ModuleType) -> None:
+    """``loop.time()`` is the monotonic clock to the program, and the loop's own business to asyncio."""
+    loop: Any = module.BaseEventLoop  # type: ignore[attr-defined]
+
+    def time(self: Any) -> float:  # noqa: ARG001 - a method
+        keeper = _keeper
+        assert keeper is not None
+        now = real.monotonic_ns()
+        if inside_crossing() or _is_below[sys._getframe(1).f_globals.get("__name__")]:
+            return keeper.below("m", now) / 1_000_000_000
+        return keeper.read("m", current_lane(), now) / 1_000_000_000
+
+    loop.time = time
 
 
 def wall_clock_is_hooked() -> bool:

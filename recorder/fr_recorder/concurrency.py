@@ -6,8 +6,7 @@ are marks in the process-wide order: ``as_completed``, queues and shared lists s
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -30,8 +29,11 @@ class LaneObserver(Protocol):
         """A thread's or job's lane has come to its end; called in that thread. May wait, in replay."""
         ...
 
-    async def sleep(self, lane: Lane, delay: float, sleep: Callable[[], Awaitable[None]]) -> None:
-        """A task of this lane sleeps; ``sleep()`` does it for real. Raises what that raises."""
+    def timer(self, loop: Any, lane: Lane, name: str, when: float, callback: Callable[..., Any], args: tuple[Any, ...], make: Any) -> Any:
+        """A task of this lane sets a timer; ``make(when, callback, *args)`` does it for real. Returns the timer's handle.
+
+        ``name`` tells timers of one lane apart: timers that only the live world sets do not shift the others.
+        """
         ...
 
     def before_turn(self, loop: Any) -> None:
@@ -51,7 +53,6 @@ def install(observer: LaneObserver) -> None:
         after_import("threading", _patch_threading)
         after_import("concurrent.futures.thread", _patch_pool)
         after_import("asyncio.base_events", _patch_asyncio)
-        after_import("asyncio.tasks", _patch_asyncio_sleep)
 
 
 def _name_of(function: Any, fallback: str) -> str:
@@ -144,24 +145,22 @@ def _patch_asyncio(module: ModuleType) -> None:
         run_once(self)
 
     loop._run_once = _run_once
+    _patch_timers(loop)
     crossings.set_loop_turns(lambda: turns)
 
 
-def _patch_asyncio_sleep(module: ModuleType) -> None:
-    """Waking from ``asyncio.sleep`` is an ordered event; ``sleep(0)`` only yields, and is left alone."""
-    tasks: Any = module
-    original = tasks.sleep
+def _patch_timers(loop: Any) -> None:
+    """Firing of a timer is an ordered event: sleeps, timeouts and delayed calls of every kind come down to one."""
+    call_at = loop.call_at
 
-    async def sleep(delay: float, result: Any = None) -> Any:
-        """Coroutine that completes after a given time (in seconds)."""
-        if delay <= 0 or inside_crossing() or _observer is None:
-            return await original(delay, result)
-        await _observer.sleep(current_lane(), delay, lambda: original(delay))
-        return result
+    def _call_at(self: Any, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        observer = _observer
+        if inside_crossing() or observer is None:
+            return call_at(self, when, callback, *args, context=context)
 
-    sleep.__module__, sleep.__qualname__ = original.__module__, original.__qualname__
-    tasks.sleep = sleep
-    package: Any = sys.modules.get("asyncio")
-    if getattr(package, "sleep", None) is original:
-        # asyncio was imported before us, and took the name over already.
-        package.sleep = sleep
+        def make(when: float, callback: Any, *args: Any) -> Any:
+            return call_at(self, when, callback, *args, context=context)
+
+        return observer.timer(self, current_lane(), _name_of(callback, type(callback).__name__), when, callback, args, make)
+
+    loop.call_at = _call_at

@@ -74,8 +74,8 @@ class RecordedHttp:
         "location",
         "method",
         "received",
+        "request_sent",
         "response_headers",
-        "saved",
         "span",
         "start",
         "status",
@@ -126,7 +126,7 @@ class RecordedHttp:
         self.end_order = 0
         self.error: BaseException | None = None
         self.failed = False
-        self.saved = None
+        self.request_sent: bool | None = None
         self._tie_to_call(lane)
         self.issue = next_order()
 
@@ -155,6 +155,9 @@ class RecordedHttp:
     def uploaded(self, data: bytes) -> None:
         if self.upload is not None:
             self.upload.append(bytes(data))
+
+    def sent(self) -> None:
+        self.request_sent = True
 
     def _announce_upload(self) -> None:
         """A streamed request body is complete once the answer begins, or the exchange failed."""
@@ -220,7 +223,6 @@ class RecordedTool:
         "lane",
         "lane_seq",
         "result",
-        "saved",
         "span",
         "start",
         "writer",
@@ -247,7 +249,6 @@ class RecordedTool:
         self.end: str | None = None
         self.end_at = 0
         self.end_order = 0
-        self.saved = None
         self.issue = next_order()
 
     def serve(self) -> None:

@@ -102,6 +102,8 @@ class Encoder:
             "end": crossing.end,
             "status": _http_outcome(crossing),
         }
+        if crossing.request_sent is not None:
+            event["sent"] = crossing.request_sent
         hits: list[Redaction] = []
         status = "clean"
         offsets: list[int] | None = None

@@ -31,7 +31,7 @@ class Lane:
         replay: what the replay engine knows of this lane.
     """
 
-    __slots__ = ("_children", "_sequence", "context", "last_attempt", "path", "reads", "replay")
+    __slots__ = ("_children", "_sequence", "_timers", "context", "last_attempt", "path", "reads", "replay")
 
     def __init__(self, path: str, context: TraceContext | None = None) -> None:
         self.path = path
@@ -41,6 +41,11 @@ class Lane:
         self.replay: Any = None
         self._sequence = itertools.count()
         self._children: dict[str, itertools.count[int]] = {}
+        self._timers: dict[str, itertools.count[int]] = {}
+
+    def next_timer(self, name: str) -> int:
+        """The number of the next timer of this name in this lane, from 0."""
+        return next(self._timers.setdefault(name, itertools.count()))
 
     def next_sequence(self) -> int:
         """The number of the next crossing in this lane, from 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -168,14 +168,17 @@ class Recorder:
         """The end of a thread or job is an ordered event."""
         self.reads.note(lane, "e", crossings.next_order())
 
-    async def sleep(self, lane: Lane, delay: float, sleep: Callable[[], Awaitable[None]]) -> None:  # noqa: ARG002 - the interface has it
-        """Waking up is an ordered event; so is being cancelled, which is noted as minus its place in the order."""
-        try:
-            await sleep()
-        except BaseException:
-            self.reads.note(lane, "s", -crossings.next_order())
-            raise
-        self.reads.note(lane, "s", crossings.next_order())
+    def timer(self, loop: Any, lane: Lane, name: str, when: float, callback: Callable[..., Any], args: tuple[Any, ...], make: Any) -> Any:  # noqa: ARG002
+        """When a timer fires, note its number among the lane's timers of that name, its place, and the loop's turn."""
+        number, note, source = lane.next_timer(name), self.reads.note, f"t:{name}"
+
+        def fire(*args: Any) -> Any:
+            note(lane, source, number)
+            note(lane, source, crossings.next_order())
+            note(lane, source, crossings.loop_turns())
+            return callback(*args)
+
+        return make(when, fire, *args)
 
     def before_turn(self, loop: Any) -> None:
         """Turns are counted where they are made."""

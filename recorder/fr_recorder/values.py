@@ -18,6 +18,7 @@ __all__ = ["Packed", "PackedError", "Unreadable", "pack", "pack_error", "unpack"
 
 _TAG = "$fr"
 _DEPTH_LIMIT = 60
+_CAUSES = 4
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -84,29 +85,46 @@ def unpack(form: str, data: str | bytes) -> Any:
 
 
 def pack_error(error: BaseException) -> PackedError:
-    """Take an exception as it is now. Never raises."""
+    """Take an exception as it is now, with what caused it. Never raises."""
     import traceback
 
-    attributes = {k: v for k, v in vars(error).items() if k != "__notes__"}
-    state = pack({"args": list(error.args), "attributes": attributes})
-    if state.form == "repr":
-        state = pack({"args": [_safe_repr(a) if pack(a).form == "repr" else a for a in error.args], "attributes": {}})
     try:
         message = str(error)
         trace = "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
         message, trace = _safe_repr(error), ""
-    return PackedError(f"{type(error).__module__}.{type(error).__qualname__}", message, state, trace)
+    return PackedError(_class_of(error), message, pack(_error_state(error, 0)), trace)
 
 
 def unpack_error(class_name: str, message: str, form: str, data: str) -> BaseException:
     """An exception of the recorded class; of a class with the same name where that one cannot be had."""
     try:
         state = unpack(form, data)
-        args = tuple(state["args"])
-        attributes = dict(state["attributes"])
-    except (Unreadable, KeyError, TypeError):
-        args, attributes = (message,), {}
+    except (Unreadable, ValueError):
+        state = {}
+    return _rebuild_error(class_name, message, state if isinstance(state, dict) else {})
+
+
+def _class_of(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _error_state(error: BaseException, depth: int) -> dict[str, Any]:
+    """Arguments, attributes and causes of an exception; what cannot be stored is there as its repr."""
+    state: dict[str, Any] = {
+        "args": [a if pack(a).form != "repr" else _safe_repr(a) for a in error.args],
+        "attributes": {k: v for k, v in vars(error).items() if k != "__notes__" and pack(v).form != "repr"},
+    }
+    for name, other in (("cause", error.__cause__), ("context", error.__context__)):
+        if other is not None and depth < _CAUSES and other is not error:
+            state[name] = {"class": _class_of(other), "message": _safe_str(other), **_error_state(other, depth + 1)}
+    if error.__suppress_context__:
+        state["suppress"] = True
+    return state
+
+
+def _rebuild_error(class_name: str, message: str, state: dict[str, Any]) -> BaseException:
+    args = tuple(state.get("args", (message,)))
     module, _, name = class_name.rpartition(".")
     try:
         cls = _find(module, name)
@@ -117,12 +135,24 @@ def unpack_error(class_name: str, message: str, form: str, data: str) -> BaseExc
     except Exception:  # noqa: BLE001 - a foreign __new__ may raise anything; the stand-in says what it stands for
         stand_in = type(name, (Exception,), {"__module__": module, "__doc__": f"stands in for {class_name}, which cannot be imported here"})
         error = stand_in(message)
-    for key, value in attributes.items():
+    for key, value in state.get("attributes", {}).items():
         try:
             setattr(error, key, value)
         except (AttributeError, TypeError):
             continue
+    for slot in ("cause", "context"):
+        other = state.get(slot)
+        if other is not None:
+            setattr(error, f"__{slot}__", _rebuild_error(other["class"], other["message"], other))
+    error.__suppress_context__ = bool(state.get("suppress"))
     return error
+
+
+def _safe_str(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
+        return _safe_repr(error)
 
 
 def _equal_types(read_back: Any, value: Any) -> bool:

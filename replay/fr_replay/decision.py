@@ -93,10 +93,10 @@ def read_decision(near: Store, contents: Contents, step: int) -> Decision:
     for attempt in attempts:
         attempt["chunks"] = _chunks(attempt["deliveries"])
     asked = asked_tools(call)
-    later = _results_in(near, call)
+    made = _results_in(near, call, asked)
     contents.fetch([call["system_prompt_blob"], call["output_blob"], call["reasoning_blob"], call["error_blob"]])
     contents.fetch([*(call["message_blobs"] or ()), *(call["request_parts"] or ())])
-    contents.fetch([*(row["arguments_blob"] for row in asked), *(blob for row in later for blob in _blobs_of_tool(row))])
+    contents.fetch([*(row["arguments_blob"] for row in asked), *(blob for row in made for blob in _blobs_of_tool(row))])
     body_text = contents.joined(call["request_parts"])
     body = parsed(body_text) if body_text is not None else None
     messages = _messages(call, contents, body)
@@ -110,7 +110,7 @@ def read_decision(near: Store, contents: Contents, step: int) -> Decision:
         tools=_offered(call, body),
         output=contents.text(call["output_blob"]),
         reasoning=contents.text(call["reasoning_blob"]),
-        asked=[_asked(row, later, contents) for row in asked],
+        asked=_join_tools(asked, made, contents),
         attempts=attempts,
     )
 
@@ -160,35 +160,43 @@ def _offered(call: Row, body: Any) -> list[Offered]:
 # -- what became of the tool calls
 
 
-def _results_in(near: Store, call: Row) -> list[Row]:
-    """Tool rows of the trace from this call on: as the program made them, and as later requests show them."""
-    return rows_of(
+def _results_in(near: Store, call: Row, asked: Sequence[Row]) -> list[Row]:
+    """Rows of the asked tools from this call on: as the program made them, and as later requests show them."""
+    if not asked:
+        return []
+    rows = rows_of(
         near,
         "SELECT kind, started_at, duration_ms, status, error_type, error_message, tool_name, tool_call_id, side_effect, tool_args_blob,"
         " tool_result_parts, tool_result_bytes, tool_result_form, code_location, span_id FROM all_events"
         " WHERE kind IN ('tool_call', 'tool_seen') AND started_at >= ? ORDER BY started_at, seq",
         (call["started_at"],),
     )
+    names, ids = {row["name"] for row in asked}, {row["id"] for row in asked}
+    return [row for row in rows if row["tool_name"] in names or row["tool_call_id"] in ids]
 
 
 def _blobs_of_tool(row: Row) -> Sequence[bytes]:
     return [row["tool_args_blob"], *(row["tool_result_parts"] or ())] if row["kind"] == "tool_seen" else [row["tool_args_blob"]]
 
 
-def _asked(asked: Row, later: Sequence[Row], contents: Contents) -> AskedTool:
-    arguments = contents.text(asked["arguments_blob"]) or ""
-    same_id = [row for row in later if asked["id"] is not None and row["tool_call_id"] == asked["id"]]
-    seen = next((row for row in same_id if row["kind"] == "tool_seen"), None)
-    made = next((row for row in same_id if row["kind"] == "tool_call"), None)
-    if made is None:
-        wanted = parsed(arguments)
-        alike = (row for row in later if row["kind"] == "tool_call" and row["tool_name"] == asked["name"] and row["tool_call_id"] is None)
-        made = next((row for row in alike if parsed(contents.text(row["tool_args_blob"]) or "") == wanted), None)
-    return AskedTool(
-        id=asked["id"],
-        name=asked["name"],
-        arguments=arguments,
-        result=contents.joined(seen["tool_result_parts"]) if seen is not None else None,
-        failed=seen["status"] == "error" if seen is not None else None,
-        made=made,
-    )
+def _join_tools(asked: Sequence[Row], rows: Sequence[Row], contents: Contents) -> list[AskedTool]:
+    """Each asked call with its rows; of equal calls the first asked is the first made."""
+    unclaimed = [row for row in rows if row["kind"] == "tool_call"]
+    seen = {row["tool_call_id"]: row for row in reversed(rows) if row["kind"] == "tool_seen"}
+    joined = []
+    for call in asked:
+        arguments = contents.text(call["arguments_blob"]) or ""
+        made = next((row for row in unclaimed if _is_same_call(row, call, arguments, contents)), None)
+        if made is not None:
+            unclaimed.remove(made)
+        shown = seen.get(call["id"]) if call["id"] is not None else None
+        result = contents.joined(shown["tool_result_parts"]) if shown is not None else None
+        joined.append(AskedTool(call["id"], call["name"], arguments, result, shown["status"] == "error" if shown is not None else None, made))
+    return joined
+
+
+def _is_same_call(row: Row, call: Row, arguments: str, contents: Contents) -> bool:
+    """By the model's id where the program passed it on, else by name and arguments."""
+    if row["tool_call_id"] is not None:
+        return bool(row["tool_call_id"] == call["id"])
+    return row["tool_name"] == call["name"] and parsed(contents.text(row["tool_args_blob"]) or "") == parsed(arguments)

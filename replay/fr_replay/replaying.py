@@ -31,7 +31,7 @@ from .capture import (
     temporary_folder,
 )
 from .store import Store
-from .tape_writer import RunRecord, read_run, stdin_of, write_tape
+from .tape_writer import RunRecord, is_crossing, read_run, stdin_of, write_tape
 
 __all__ = ["ReplayOutcome", "replay_trace"]
 
@@ -197,7 +197,7 @@ def _progress(folder: str) -> int:
 def _judge(trace_id: str, record: RunRecord, folder: str, status: ChildStatus, pid: int) -> ReplayOutcome:
     verdicts = _verdicts(folder)
     recorded_exit = record.run["exit_code"]
-    calls = [row for row in record.rows if row["kind"] in ("llm_attempt", "http_call", "tool_call") or row["transport"] == "manual"]
+    calls = [row for row in record.rows if is_crossing(row)]
     outcome = ReplayOutcome(
         IDENTICAL,
         trace_id,

@@ -18,7 +18,7 @@ __all__ = ["RunRecord", "read_run", "write_tape"]
 _CROSSINGS = ("llm_attempt", "http_call", "tool_call", "llm_call")
 _COLUMNS = (
     "kind span_id parent_span_id call_span_id writer_id seq started_at duration_ms status lane lane_seq issue_no deliveries code_location"
-    " request_method request_url request_headers request_parts http_status http_version response_headers response_parts response_wire_parts"
+    " request_method request_url request_headers request_parts request_sent http_status http_version response_headers response_parts response_wire_parts"
     " response_encoding response_end response_changed error_type error_message error_state_blob error_state_form tool_name side_effect tool_args_blob"
     " tool_result_parts tool_result_form replay_missing redactions operation transport phase nd_source nd_value_parts name"
     " redaction_policy redaction_key_id trace_id"
@@ -64,22 +64,19 @@ def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> N
     lanes = {row["writer_id"]: row["lane"] for row in record.processes}
     closed = {row["lane"]: row["phase"] == "end" for row in record.processes}
     steps = _steps(record.rows)
-    served_tools = {row["span_id"] for row in record.rows if row["kind"] == "tool_call"}
-    below_tools = _below(record.rows, served_tools)
     seeds = json.loads(record.run["seeds"] or "{}")
     first = next((row for row in record.rows if row["redaction_policy"]), None)
     with _Content(store, folder, record.rows) as content:
         processes: dict[str, dict[str, Any]] = {}
         for row in record.rows:
             lane = lanes.get(row["writer_id"])
-            if lane is None:
+            if lane is None or _inside_tool(row["lane"]):
                 continue
             process = processes.setdefault(
                 lane, {"events": [], "reads": {}, "stdout": None, "closed": closed.get(lane, False), "started_ns": 0}
             )
-            if row["kind"] in _CROSSINGS and not (row["kind"] == "llm_call" and row["transport"] != "manual"):
-                if row["span_id"] not in below_tools:
-                    process["events"].append(_event(row, content, steps))
+            if is_crossing(row):
+                process["events"].append(_event(row, content, steps))
             elif row["kind"] == "env_read":
                 source = row["nd_source"].partition(":")[2]
                 values = list(accumulate(json.loads(content.bytes_of(row["nd_value_parts"]))))
@@ -120,18 +117,15 @@ def _steps(rows: Iterable[dict[str, Any]]) -> dict[bytes, int]:
     return {row["span_id"]: number for number, row in enumerate(calls, 1)}
 
 
-def _below(rows: Sequence[dict[str, Any]], tools: set[bytes]) -> set[bytes]:
-    """Spans inside a tool's body: in replay the body does not run, so they are not asked for."""
-    parents = {row["span_id"]: row["parent_span_id"] for row in rows}
-    below: set[bytes] = set()
-    for span in parents:
-        at = parents[span]
-        while at is not None:
-            if at in tools:
-                below.add(span)
-                break
-            at = parents.get(at)
-    return below
+def is_crossing(row: dict[str, Any]) -> bool:
+    """True for rows that the replaying program asks for: exchanges, tools, and calls of hand-made clients, outside of tools."""
+    made = row["kind"] in _CROSSINGS and (row["kind"] != "llm_call" or row["transport"] == "manual")
+    return made and not _inside_tool(row["lane"])
+
+
+def _inside_tool(lane: str | None) -> bool:
+    """True for what happened inside a tool's body, which does not run in replay."""
+    return lane is not None and "/tool:" in lane
 
 
 def _event(row: dict[str, Any], content: _Content, steps: dict[bytes, int]) -> dict[str, Any]:
@@ -184,6 +178,7 @@ def _http_answer(row: dict[str, Any], content: _Content) -> dict[str, Any]:
         "status": row["http_status"],
         "headers": headers,
         "http_version": row["http_version"] or "HTTP/1.1",
+        "sent": bool(row["request_sent"]),
         "content": slices,
         "error": _error(row, content),
     }

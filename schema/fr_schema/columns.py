@@ -160,6 +160,7 @@ EVENT_COLUMNS = _columns(
     ("request_headers", "json", "○", "[[name, value], ...], secrets dropped"),
     ("request_method", "term", "○", "HTTP method"),
     ("request_url", "text", "○", "redacted URL"),
+    ("request_sent", "bool", "○", "True when the seam saw the request leave; NULL where it cannot tell"),
     # -- the answer
     ("response_parts", "list:sha", "○", "the redacted, decoded response body is these blobs, joined"),
     ("response_bytes", "int", "○", "length of that body"),

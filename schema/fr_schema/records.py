@@ -81,7 +81,7 @@ class BeginEvent(TypedDict, total=False):
 class EndEvent(TypedDict, total=False):
     """A span ends.
 
-    HTTP: ``code rheaders rbody(parts) rlen changed wire(parts) enc hv end``. Tools: ``result(parts) form len``. An exception:
+    HTTP: ``sent code rheaders rbody(parts) rlen changed wire(parts) enc hv end``. Tools: ``result(parts) form len``. An exception:
     ``err msg estate(parts) eform trace_text(parts)``.
 
     ``del`` holds one ``[order, microseconds, size, loop turns]`` per delivery to the program: the headers first
@@ -106,8 +106,9 @@ class ReadsEvent(TypedDict, total=False):
     """What the lanes read from outside since the last such event of this journal.
 
     ``lanes`` maps a lane to its sources. Sources ``w m p`` (wall, monotonic and performance clock, ns) hold the
-    first value in full and the others as differences; ``s`` (woken from a sleep) and ``e`` (thread or job
-    ended) hold places in the process-wide order, coded likewise.
+    first value in full and the others as differences; ``s`` (woken from ``time.sleep``) and ``e`` (thread or job
+    ended) hold places in the process-wide order, coded likewise. ``t:<callback>`` holds three values per timer of an
+    event loop that fired: its number among the lane's timers with that callback, its place in the order, and the loop's turn.
     """
 
     t: Literal["reads"]

@@ -193,6 +193,7 @@ class RowBuilder:
             "request_headers": _json(begin.get("headers", [])),
             "request_parts": parts,
             "request_bytes": begin.get("len"),
+            "request_sent": end.get("sent"),
             "http_status": end.get("code"),
             "http_version": end.get("hv"),
             "response_headers": _json(end["rheaders"]) if "rheaders" in end else None,
@@ -302,7 +303,7 @@ class RowBuilder:
                 "capture_source": "sdk",
                 "replay_level": "exact_io",
                 "lane": lane,
-                "nd_source": f"{'order' if source in 'se' else 'clock'}:{source}",
+                "nd_source": f"{'clock' if source in 'wmp' else 'order'}:{source}",
                 "nd_value_parts": [blob_id],
                 "nd_count": len(reads.values),
             }

@@ -20,6 +20,7 @@ _UPPER = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _LOWER = frozenset(b"abcdefghijklmnopqrstuvwxyz")
 _LETTERS = _UPPER | _LOWER
 _STRONG_SYMBOLS = frozenset(b"!@#$%^*~+")
+_ENOUGH = 128
 _SMALL = 3
 _GROUPS = dict.fromkeys(_DIGITS, 1) | dict.fromkeys(_UPPER, 2) | dict.fromkeys(_LOWER, _SMALL)
 _QUOTES = frozenset(b"\"'`")
@@ -59,8 +60,9 @@ def is_opaque(value: bytes) -> bool:
     """
     if len(value) < 16 or is_placeholder(value) or value[:1] in (b".", b"/", b"~") or value[:4] in (b"http", b"file"):
         return False
+    value = value[:_ENOUGH]
     characters = set(value)
-    if not characters & _LETTERS:
+    if not characters & _LETTERS or (not characters & _DIGITS and (value.islower() or value.isupper())):
         return False
     longest_word = run = changes = before = 0
     for byte in value:

@@ -9,6 +9,7 @@ about thirty times slower, and it does not promise linear time. The policy id na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -122,8 +123,6 @@ class _ReMatcher:
         return [row for row, hints in enumerate(self._hints) if not hints or any(hint in lowered for hint in hints)]
 
     def pattern(self, row: int) -> Any:
-        import re
-
         if row not in self._patterns:
             self._patterns[row] = re.compile(self._rules[row].pattern.encode("latin-1"))
         return self._patterns[row]
@@ -144,6 +143,7 @@ class Engine:
         self.rules = tuple(rule for rule in RULES if rule.kind not in disabled)
         self._matcher = _matcher(self.rules, name)
         self.name = self._matcher.name
+        self._tails = [re.compile(f"{rule.tail}*".encode("latin-1")) if rule.tail else None for rule in self.rules]
         self._checks = [CHECKS[rule.check] if rule.check else None for rule in self.rules]
 
     def is_clean(self, leaves: Sequence[str]) -> bool:
@@ -199,13 +199,15 @@ class Engine:
     def _spans_of(self, row: int, buffer: bytes | bytearray) -> Iterator[_Span]:
         """Candidates of one rule; each is blanked at once, so that the next may begin right behind it."""
         pattern = self._matcher.pattern(row)
-        check = self._checks[row]
+        check, tail = self._checks[row], self._tails[row]
         phase = self.rules[row].phase
         work = bytearray(buffer)
         position = 0
         while (match := pattern.search(work, position)) is not None:
             start, end = _secret_span(match)
             if check is None or check(work, start, end):
+                if tail is not None and (rest := tail.match(work, end)) is not None:
+                    end = rest.end()
                 yield _Span(phase, start, start - end, row)
                 work[start:end] = bytes(end - start)
                 position = end - 1

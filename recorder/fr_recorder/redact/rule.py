@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["LEFT", "QUOTE", "RIGHT", "Rule", "assignment", "assignment_gate"]
+__all__ = ["BARE", "LEFT", "QUOTE", "RIGHT", "Rule", "assignment", "assignment_gate"]
 
 
 class Rule(NamedTuple):
@@ -25,6 +25,8 @@ class Rule(NamedTuple):
         check: name of a function in ``checks.CHECKS`` that must agree, or None.
         gate: a cheaper pattern for the first pass, matching wherever ``pattern`` does; None to use the pattern itself.
         hints: lower-case literals of which one occurs in every match; only the fallback engine needs them.
+        tail: class of the bytes by which a secret goes on beyond the longest match. A rule that has a check matches a bounded length, so
+            that a check that fails again and again costs linear time; the tail completes the secret once the check has agreed.
         phase: rows of phase 0 are resolved and blanked before those of phase 1: they know by structure where a value ends.
         enabled: whether the row is on by default.
     """
@@ -37,6 +39,7 @@ class Rule(NamedTuple):
     check: str | None = None
     gate: str | None = None
     hints: tuple[str, ...] = ()
+    tail: str | None = None
     phase: int = 1
     enabled: bool = True
 
@@ -55,16 +58,20 @@ _OPEN_QUOTES = r"[\"'`\\]{0,4}"
 _ASSIGNS = r"(?::=|=>|->|[:=]|[ \t]is:?[ \t])"
 
 
+BARE = r"[^\x00-\x20\"'`,;<>(){}\[\]\\]"
+"""What a bare value consists of, in code, configuration and prose."""
+
+
 def assignment(names: str) -> str:
     """The pattern of ``name = value`` in prose, code, configuration and JSON text, for an alternation of names.
 
-    The value is group 1 when it is quoted and group 2 when it is bare; a bare value ends at space, quote, comma or bracket.
+    The value is group 1 when it is quoted and group 2 when it is bare; a bare value ends at space, quote, comma or bracket, and is
+    matched up to 255 characters (see :attr:`Rule.tail`).
     """
-    bare = r"[^\x00-\x20\"'`,;<>(){}\[\]\\]"
     last = r"[^\x00-\x20\"'`,;<>(){}\[\]\\.:]"
     return (
         rf"(?i)(?:{names})(?:_?[0-9])?{QUOTE}?[ \t]{{0,8}}{_ASSIGNS}[ \t]{{0,8}}"
-        rf"(?:[bru]?{QUOTE}((?:[^\x00-\x1f\"'`\\]|\\[^\x00-\x1f\"'`\\]){{3,}}){QUOTE}|{QUOTE}?({bare}{{2,}}{last}))"
+        rf"(?:[bru]?{QUOTE}((?:[^\x00-\x1f\"'`\\]|\\[^\x00-\x1f\"'`\\]){{3,255}}){QUOTE}|{QUOTE}?({BARE}{{2,254}}{last}))"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fr_recorder.redact.rule import LEFT, QUOTE, Rule, assignment, assignment_gate
+from fr_recorder.redact.rule import BARE, LEFT, QUOTE, Rule, assignment, assignment_gate
 
 __all__ = ["GENERIC_RULES"]
 
@@ -16,11 +16,35 @@ _SECRET = r"(?:\b|[a-z0-9_\-])secret(?:[_\-]?(?:token|value|string))?"
 _TOKEN = r"(?:\b|[a-z0-9_\-])token"
 
 _OPEN = r"(?:passw(?:or)?d|passphrase|pwd|pass)"
-_QUERY_VALUE = r"=([^\x00-\x20\"'`<>&;#\\|(){}]{%d,})"
+_QUERY_TAIL = r"[^\x00-\x20\"'`<>&;#\\|(){}]"
+_TOKEN_TAIL = r"[A-Za-z0-9._~+/=\-]"
 
 
-def _query(names: str, shortest: int) -> str:
-    return rf"(?i)[?&;](?:{names})" + _QUERY_VALUE % shortest
+def _query_rule(
+    kind: str,
+    names: str,
+    shortest: int,
+    source: str,
+    *,
+    examples: tuple[str, ...],
+    near_misses: tuple[str, ...],
+    check: str,
+    hints: tuple[str, ...],
+) -> Rule:
+    """A rule for URL query parameters of these names, with values of at least ``shortest`` characters."""
+    start = rf"(?i)[?&;](?:{names})="
+    return Rule(
+        kind,
+        rf"{start}({_QUERY_TAIL}{{{shortest},255}})",
+        source,
+        examples,
+        near_misses,
+        check=check,
+        gate=rf"{start}{_QUERY_TAIL}{{{shortest}}}",
+        hints=hints,
+        tail=_QUERY_TAIL,
+        phase=0,
+    )
 
 
 GENERIC_RULES: tuple[Rule, ...] = (
@@ -73,109 +97,113 @@ GENERIC_RULES: tuple[Rule, ...] = (
         hints=("://",),
         phase=0,
     ),
-    Rule(
+    _query_rule(
         "password",
-        _query(r"[a-z_\-]{0,20}(?:passw(?:or)?d|passphrase|pwd)|pass", 1),
+        r"[a-z_\-]{0,20}(?:passw(?:or)?d|passphrase|pwd)|pass",
+        1,
         "RFC 6819 section 4.6.6 (credentials in URLs)",
-        ("https://x.example/login?user=joe&password=hunter2&next=/", "/cb?pwd=letmein"),
-        ("/search?q=password", "/reset?passive=1"),
+        examples=("https://x.example/login?user=joe&password=hunter2&next=/", "/cb?pwd=letmein"),
+        near_misses=("/search?q=password", "/reset?passive=1"),
         check="not_placeholder",
         hints=("pass", "pwd"),
-        phase=0,
     ),
-    Rule(
+    _query_rule(
         "api_key",
-        _query(r"(?:x-)?(?:api|access|secret|subscription|app|auth)[_\-]?key|appid", 6),
+        r"(?:x-)?(?:api|access|secret|subscription|app|auth)[_\-]?key|appid",
+        6,
         "https://cloud.google.com/docs/authentication/api-keys-use; https://openweathermap.org/appid",
-        ("https://x.example/v1?api_key=<alnum:20>&units=m", "?subscription-key=<hex:32>"),
-        ("/keys?key_id=7", "?api_key=${API_KEY}"),
+        examples=("https://x.example/v1?api_key=<alnum:20>&units=m", "?subscription-key=<hex:32>"),
+        near_misses=("/keys?key_id=7", "?api_key=${API_KEY}"),
         check="not_placeholder",
         hints=("key", "appid"),
-        phase=0,
     ),
-    Rule(
+    _query_rule(
         "access_token",
-        _query(
-            r"(?:access|auth|refresh|id|session|security|x-amz-security|api|bearer|private|oauth)[_\-]?token|client_assertion|samlresponse|jwt",
-            6,
-        ),
+        r"(?:access|auth|refresh|id|session|security|x-amz-security|api|bearer|private|oauth)[_\-]?token|client_assertion|samlresponse|jwt",
+        6,
         "RFC 6750 section 2.3; https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html",
-        ("https://x.example/me?access_token=<alnum:40>", "/cb?id_token=<alnum:60>&state=1", "&X-Amz-Security-Token=<alnum:80>"),
-        ("?page_token=<alnum:40>", "?tokens=100"),
+        examples=("https://x.example/me?access_token=<alnum:40>", "/cb?id_token=<alnum:60>&state=1", "&X-Amz-Security-Token=<alnum:80>"),
+        near_misses=("?page_token=<alnum:40>", "?tokens=100"),
         check="not_placeholder",
         hints=("token", "assertion", "samlresponse", "jwt"),
-        phase=0,
     ),
-    Rule(
+    _query_rule(
         "access_token",
-        _query(r"token|key|auth|code|session|sid|sessionid", 16),
+        r"token|key|auth|code|session|sid|sessionid",
+        16,
         "as above; these names also carry harmless values, so only values that look like a credential count",
-        ("https://x.example/?token=<alnum:32>", "/maps?key=<url64:39>", "/cb?code=4/0<url64:60>&scope=email"),
-        ("?key=name", "?code=404", "?token=next-page-of-the-results", "?session=the-morning-session-of-the-day"),
+        examples=("https://x.example/?token=<alnum:32>", "/maps?key=<url64:39>", "/cb?code=4/0<url64:60>&scope=email"),
+        near_misses=("?key=name", "?code=404", "?token=next-page-of-the-results", "?session=the-morning-session-of-the-day"),
         check="opaque",
         hints=("token", "key", "auth", "code", "sid", "session"),
-        phase=0,
     ),
-    Rule(
+    _query_rule(
         "secret",
-        _query(r"(?:client|app|consumer|shared)[_\-]?secret|secret", 3),
+        r"(?:client|app|consumer|shared)[_\-]?secret|secret",
+        3,
         "RFC 6749 section 2.3.1",
-        ("grant_type=x&client_secret=<alnum:24>",),
-        ("?secretary=joe",),
+        examples=("grant_type=x&client_secret=<alnum:24>",),
+        near_misses=("?secretary=joe",),
         check="not_placeholder",
         hints=("secret",),
-        phase=0,
     ),
-    Rule(
+    _query_rule(
         "signature",
-        _query(r"(?:x-amz-|x-goog-|x-oss-)?signature|sig|hmac", 16),
+        r"(?:x-amz-|x-goog-|x-oss-)?signature|sig|hmac",
+        16,
         "https://learn.microsoft.com/rest/api/storageservices/create-service-sas; https://cloud.google.com/storage/docs/access-control/signed-urls",
-        (
+        examples=(
             "https://x.blob.core.windows.net/c?sv=2022-11-02&sig=<base64:43>%3D",
             "&X-Amz-Signature=<hex:64>",
             "?X-Goog-Signature=<hex:256>",
         ),
-        ("?sig=short", "?signature=required"),
+        near_misses=("?sig=short", "?signature=required"),
         check="opaque",
         hints=("sig", "hmac"),
-        phase=0,
     ),
     Rule(
         "access_token",
-        rf"(?i)\bbearer(?:[ \t]|%20|\+){{1,4}}{QUOTE}?([A-Za-z0-9._~+/\-]{{16,}}={{0,2}})",
+        rf"(?i)\bbearer(?:[ \t]|%20|\+){{1,4}}{QUOTE}?([A-Za-z0-9._~+/\-]{{16,255}}={{0,2}})",
         "RFC 6750 section 2.1",
         ("Authorization: Bearer <alnum:40>", "'authorization': 'bearer <url64:60>'"),
         ("bearer authentication-required", "Bearer token", "Bearer <=${TOKEN_FROM_ENVIRONMENT}>", "the bearer of-this-very-long-letter"),
         check="opaque",
         gate=r"(?i)\bbearer(?:[ \t]|%20|\+){1,4}[\"'`\\]*[A-Za-z0-9._~+/\-]{16}",
+        tail=_TOKEN_TAIL,
         hints=("bearer",),
     ),
     Rule(
         "basic_credentials",
-        r"(?i)\bbasic[ \t]{1,4}([A-Za-z0-9+/]{6,}={0,2})",
+        r"(?i)\bbasic[ \t]{1,4}([A-Za-z0-9+/]{6,255}={0,2})",
         "RFC 7617 section 2",
         ("Authorization: Basic dXNlcjpodW50ZXIy", "basic YWRtaW46YWRtaW4="),
         ("basic understanding of physics", "Basic Economy", "basic authentication"),
         check="basic_credentials",
+        gate=r"(?i)\bbasic[ \t]{1,4}[A-Za-z0-9+/]{6}",
+        tail=_TOKEN_TAIL,
         hints=("basic",),
     ),
     Rule(
         "basic_credentials",
-        rf"(?i)authorization{QUOTE}?[ \t]{{0,4}}[:=][ \t]{{0,4}}{QUOTE}?basic[ \t]+([A-Za-z0-9+/_\-]{{6,}}={{0,2}})",
+        rf"(?i)authorization{QUOTE}?[ \t]{{0,4}}[:=][ \t]{{0,4}}{QUOTE}?basic[ \t]+([A-Za-z0-9+/_\-]{{6,255}}={{0,2}})",
         "RFC 7617 section 2",
         ("Authorization: Basic <base64:32>", "'authorization': 'basic <base64:12>=='"),
         ("Authorization: Basic", "authorization: basic auth"),
         check="not_placeholder",
+        gate=r"(?i)authorization[\"'`\\]*[ \t]*[:=][ \t]*[\"'`\\]*basic[ \t]+[A-Za-z0-9+/_\-]{6}",
+        tail=_TOKEN_TAIL,
         hints=("authorization",),
     ),
     Rule(
         "access_token",
         rf"(?i)authorization{QUOTE}?[ \t]{{0,4}}[:=][ \t]{{0,4}}{QUOTE}?(?:bearer|token|apikey|api-key|key|negotiate|aws4-hmac-sha256)"
-        r"[ \t]+([A-Za-z0-9._~+/=\-]{8,})",
+        r"[ \t]+([A-Za-z0-9._~+/=\-]{8,255})",
         "https://www.iana.org/assignments/http-authschemes",
         ("Authorization: token <alnum:40>", "authorization: ApiKey <base64:40>", "Authorization: Bearer abcdefgh"),
         ("authorization: token required", "Authorization: Bearer your_access_token", 'Authorization: f"Bearer {token_value}"'),
         check="not_placeholder",
+        gate=r"(?i)authorization[\"'`\\]*[ \t]*[:=][ \t]*[\"'`\\]*[a-z0-9\-]+[ \t]+[A-Za-z0-9._~+/=\-]{8}",
+        tail=_TOKEN_TAIL,
         hints=("authorization",),
     ),
     Rule(
@@ -217,6 +245,7 @@ GENERIC_RULES: tuple[Rule, ...] = (
         ),
         check="assigned_password",
         gate=assignment_gate(_PASSWORD, 3),
+        tail=BARE,
         hints=("pass", "pwd"),
     ),
     Rule(
@@ -227,6 +256,7 @@ GENERIC_RULES: tuple[Rule, ...] = (
         ("api_key: str", 'api_key = "YOUR_API_KEY"', 'api_key=os.environ["KEY"]', "public_key=<alnum:32>", "primary_key = order_line_id"),
         check="assigned_key",
         gate=assignment_gate(_API_KEY, 8),
+        tail=BARE,
         hints=("key",),
     ),
     Rule(
@@ -237,6 +267,7 @@ GENERIC_RULES: tuple[Rule, ...] = (
         ("secret = load_secret()", "the secret is out: nobody reads this", "secret: string", 'secret="my-app-secret-name"'),
         check="assigned_key",
         gate=assignment_gate(_SECRET, 4),
+        tail=BARE,
         hints=("secret",),
     ),
     Rule(
@@ -254,6 +285,7 @@ GENERIC_RULES: tuple[Rule, ...] = (
         ),
         check="assigned_token",
         gate=assignment_gate(_TOKEN, 16),
+        tail=BARE,
         hints=("token",),
     ),
     Rule(
@@ -263,24 +295,30 @@ GENERIC_RULES: tuple[Rule, ...] = (
         ("mysql --password hunter2 -h db", "tool --pass=opensesame"),
         ("tool --password --force", "use --password <file>"),
         check="not_placeholder",
+        gate=rf"(?i)[ \t]--?{_OPEN}[ \t=][\"'`\\]*[^\x00-\x20\"'`\\]{{3}}",
+        tail=r"[^\x00-\x20\"'`\\]",
         hints=("pass", "pwd"),
     ),
     Rule(
         "access_token",
-        rf"(?i)[ \t]--?(?:[a-z]{{2,12}}-)?(?:api-?key|secret-?key|access-?key)[ \t=]{QUOTE}?([A-Za-z0-9._~+/=\-]{{12,}})",
+        rf"(?i)[ \t]--?(?:[a-z]{{2,12}}-)?(?:api-?key|secret-?key|access-?key)[ \t=]{QUOTE}?([A-Za-z0-9._~+/=\-]{{12,255}})",
         "command lines as written in prose, scripts and shell history",
         ("tool --api-key <hex:32>", "tool --openai-api-key <alnum:40>"),
         ("tool --api-key key-from-environment",),
         check="opaque",
+        gate=r"(?i)[ \t]--?(?:[a-z]+-)?(?:api-?key|secret-?key|access-?key)[ \t=][\"'`\\]*[A-Za-z0-9._~+/=\-]{12}",
+        tail=_TOKEN_TAIL,
         hints=("key",),
     ),
     Rule(
         "access_token",
-        rf"(?i)[ \t]--?(?:[a-z]{{2,12}}-)?(?:token|secret)[ \t=]{QUOTE}?([A-Za-z0-9._~+/=\-]{{12,}})",
+        rf"(?i)[ \t]--?(?:[a-z]{{2,12}}-)?(?:token|secret)[ \t=]{QUOTE}?([A-Za-z0-9._~+/=\-]{{12,255}})",
         "command lines as written in prose, scripts and shell history",
         ("tool --token <alnum:24>", "tool --auth-token <hex:32>"),
         ("tool --token file-with-the-token",),
         check="opaque",
+        gate=r"(?i)[ \t]--?(?:[a-z]+-)?(?:token|secret)[ \t=][\"'`\\]*[A-Za-z0-9._~+/=\-]{12}",
+        tail=_TOKEN_TAIL,
         hints=("token", "secret"),
     ),
     Rule(
@@ -300,12 +338,13 @@ GENERIC_RULES: tuple[Rule, ...] = (
         ("<wsse:Password Type='x'>hunter2</wsse:Password>", "<password>letmein</password>"),
         ("<password></password>", "<passwordPolicy>8</passwordPolicy>"),
         check="not_placeholder",
+        gate=r"(?i)(?:password|passwd|passphrase)(?:[ \t][^<>\x00]*)?>[^<>\x00-\x1f]",
         hints=("pass",),
     ),
     Rule(
         "secret",
         r"(?i)<(?:[a-z0-9]{1,32}:)?(?:[a-z]{0,16}_?secret|api_?key|(?:access|auth|api)_?token)"
-        r"(?:[ \t][^<>\x00]{0,200})?>([^<>\x00-\x20]{8,})</",
+        r"(?:[ \t][^<>\x00]{0,200})?>([^<>\x00-\x20]{8,900})</",
         "common usage in XML",
         ("<clientSecret><alnum:20></clientSecret>", "<api_key><hex:32></api_key>"),
         ("<secret>tell nobody</secret>", "<api_key/>"),

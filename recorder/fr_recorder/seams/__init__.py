@@ -38,6 +38,7 @@ SEAMS = (
     Seam("httpx", "httpx_like:install", "Client._transport_for_url", "HTTP: litellm, older SDKs"),
     Seam("httpx2", "httpx_like:install", "Client._transport_for_url", "HTTP: openai, anthropic, google-genai, mistralai, mcp"),
     Seam("urllib3.connectionpool", "urllib3_pool:install", "HTTPConnectionPool._make_request", "HTTP: requests, botocore, huggingface_hub"),
+    Seam("urllib.request", "urllib_request:install", "AbstractHTTPHandler.do_open", "HTTP: the standard library"),
     Seam("aiohttp.connector", "aiohttp_connector:install", "BaseConnector.connect", "HTTP: aiohttp, google-genai with its aiohttp extra"),
 )
 

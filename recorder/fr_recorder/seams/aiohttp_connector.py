@@ -117,6 +117,7 @@ def _patch_connect(module: Any, proto: Any) -> None:
             raise
         finally:
             leave_crossing(token)
+        crossing.sent()
         setattr(connection.protocol, _KEY, _LiveAnswer(crossing))
         _uploading.set(crossing if body is None else None)
         return connection
@@ -278,7 +279,7 @@ class _NoTransport(asyncio.Transport):
 
 
 def _served_connection(module: Any, proto: Any, connector: Any, req: Any, answer: Answer) -> Any:
-    """A connection whose protocol will receive the recorded bytes once the request has been written."""
+    """A connection whose protocol will receive the recorded bytes, or fail, once the request has been written."""
     loop = connector._loop
     protocol = proto.ResponseHandler(loop=loop)
     protocol.connection_made(_NoTransport())
@@ -289,7 +290,7 @@ def _served_connection(module: Any, proto: Any, connector: Any, req: Any, answer
 
     def set_response_params(**params: Any) -> None:
         set_params(**params)
-        if answer.status is None:
+        if answer.status is None and answer.end != "error":
             # The program gave up waiting for this answer, and will again.
             return
         token = enter_crossing()
@@ -304,14 +305,20 @@ def _served_connection(module: Any, proto: Any, connector: Any, req: Any, answer
 
 async def _feed(protocol: Any, answer: Answer) -> None:
     """Give the protocol the head, then each chunk in its turn, then the recorded end."""
+    if answer.status is None:
+        protocol.set_exception((await answer.failure()).rebuilt())
+        return
     chunked = is_chunked(answer.headers)
-    assert answer.status is not None
     protocol.data_received(head_of(answer.status, answer.headers, answer.http_version))
     try:
         async for chunk in answer.achunks(pushed=True):
             protocol.data_received(frame_chunk(chunk) if chunked else chunk)
     except RecordedFailure as failure:
-        protocol.set_exception(failure.rebuilt())
+        error = failure.rebuilt()
+        if isinstance(error, OSError):
+            protocol.connection_lost(error)
+        else:
+            protocol.set_exception(error)
         return
     if answer.end in ("closed", "abandoned"):
         return

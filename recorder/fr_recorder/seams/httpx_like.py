@@ -57,7 +57,7 @@ def _transports(module: Any) -> tuple[type, type]:
                     crossing.chunk(chunk)
                     yield chunk
             except GeneratorExit:
-                crossing.finish("closed")
+                # The program stopped reading; it may go on with another iterator, or close the stream.
                 raise
             except BaseException as error:
                 crossing.finish("error", error)
@@ -85,7 +85,7 @@ def _transports(module: Any) -> tuple[type, type]:
                     crossing.chunk(chunk)
                     yield chunk
             except GeneratorExit:
-                crossing.finish("closed")
+                # As for the synchronous stream.
                 raise
             except BaseException as error:
                 crossing.finish(_end_of(error), error)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from http.client import HTTPResponse as ParsedResponse
 from types import ModuleType
 from typing import Any
 
 from ..boundary import Answer, HttpCrossing, RecordedFailure, http
-from ..framing import BodyReader, frame_chunk, head_of, is_chunked, last_chunk
 from ..lanes import enter_crossing, leave_crossing
 from . import SeamMissing, require
+from .http_client_response import recorded_response, tee_response
 
 __all__ = ["install"]
 
@@ -58,7 +57,7 @@ def install(module: ModuleType) -> None:
             raise
         finally:
             leave_crossing(token)
-        _tee_answer(response, crossing, method)
+        tee_response(response._original_response, crossing, method)
         if preload:
             response._body = response.read(decode_content=options.get("decode_content", True))
         return response
@@ -112,116 +111,11 @@ def _teed_upload(body: Any, crossing: HttpCrossing) -> Iterator[bytes]:
         yield data
 
 
-class _TeedStream:
-    """Stands in for the buffered socket file under ``http.client.HTTPResponse``: shows every byte read to the crossing."""
-
-    def __init__(self, inner: Any, crossing: HttpCrossing, framing: BodyReader) -> None:
-        self._inner = inner
-        self._crossing = crossing
-        self._framing = framing
-
-    def _saw(self, data: bytes) -> bytes:
-        for piece in self._framing.feed(data):
-            self._crossing.chunk(piece)
-        if self._framing.ended or not data:
-            self._crossing.finish("eof" if self._framing.complete else "cut")
-        return data
-
-    def _reading(self, read: Any, *args: Any) -> Any:
-        try:
-            return read(*args)
-        except BaseException as error:
-            self._crossing.finish("error", error)
-            raise
-
-    def read(self, *args: Any) -> bytes:
-        return self._saw(self._reading(self._inner.read, *args)) if args != (0,) else b""
-
-    def read1(self, *args: Any) -> bytes:
-        return self._saw(self._reading(self._inner.read1, *args)) if args != (0,) else b""
-
-    def readline(self, *args: Any) -> bytes:
-        return self._saw(self._reading(self._inner.readline, *args))
-
-    def readinto(self, buffer: Any) -> int:
-        count: int = self._reading(self._inner.readinto, buffer)
-        self._saw(bytes(memoryview(buffer)[:count]))
-        return count
-
-    def close(self) -> None:
-        self._crossing.finish("closed")
-        self._inner.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-def _tee_answer(response: Any, crossing: HttpCrossing, method: str) -> None:
-    original = response._original_response
-    headers = [(str(k), str(v)) for k, v in original.msg.items()]
-    version = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2"}.get(original.version, "HTTP/1.1")
-    crossing.answered(response.status, headers, version)
-    empty = method == "HEAD" or response.status in (204, 304)
-    framing = BodyReader(headers, empty=empty)
-    if framing.ended or original.fp is None:
-        crossing.finish("eof")
-        return
-    original.fp = _TeedStream(original.fp, crossing, framing)
-
-
-class _RecordedRaw(io.RawIOBase):
-    """A recorded answer as the raw stream of a socket: head, then each chunk framed as it was announced."""
-
-    def __init__(self, pieces: Iterator[bytes], answer: Answer) -> None:
-        self._pieces = pieces
-        self._answer = answer
-        self._rest = b""
-
-    def close(self) -> None:
-        self._answer.leave()
-        super().close()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._rest:
-            self._rest = next(self._pieces, b"")
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-
-class _RecordedSocket:
-    """Just enough of a socket for ``http.client.HTTPResponse``."""
-
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream = stream
-
-    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
-        return self._stream
-
-
 def _served(answer: Answer, pool: Any, method: str, url: str, retries: Any, options: dict[str, Any]) -> Any:
     import urllib3
     from urllib3.response import HTTPResponse
 
-    chunked = is_chunked(answer.headers)
-
-    def pieces() -> Iterator[bytes]:
-        assert answer.status is not None
-        yield head_of(answer.status, answer.headers, answer.http_version)
-        try:
-            for chunk in answer.chunks():
-                yield frame_chunk(chunk) if chunked else chunk
-        except RecordedFailure as failure:
-            raise failure.rebuilt() from None
-        if chunked and answer.end != "cut":
-            yield last_chunk
-
-    parsed = ParsedResponse(_RecordedSocket(io.BufferedReader(_RecordedRaw(pieces(), answer))), method=method)  # type: ignore[arg-type]
-    parsed.begin()
+    parsed = recorded_response(answer, method)
     return HTTPResponse(
         body=parsed,  # type: ignore[arg-type]
         headers=urllib3.HTTPHeaderDict(parsed.msg.items()),

@@ -17,7 +17,7 @@ from ..store import Store
 from .figures import count_of, money, one_line, span_of_time, tokens
 from .opened import open_for_command
 from .options import FormatOption, OutputOption, SinceOption, StoreOption, TimeZoneOption, UntilOption, Window, window_of
-from .output import say, sink_for, terminal_width, write_parquet, write_rows
+from .output import measure, say, sink_for, terminal_width, write_parquet, write_rows
 from .table import Line, TableColumn, table_lines
 
 __all__ = ["COLUMNS", "STATUS_STYLES", "command"]
@@ -114,9 +114,7 @@ def _table(rows: Sequence[Sequence[Any]], zone: tzinfo, width: int | None) -> li
     this_year = all(row[1].astimezone(zone).year == year for row in rows)
     cells = [_cells(dict(zip(COLUMNS, row, strict=True)), zone, this_year) for row in rows]
     columns = _TABLE if any(row[-1] for row in rows) else _TABLE[:-1]
-    from .output import measure
-
-    return table_lines(columns, [row[: len(columns)] for row in cells], width=width, measure=measure())
+    return table_lines(columns, [row[: len(columns)] for row in cells], width=width, measure=measure)
 
 
 def _cells(row: dict[str, Any], zone: tzinfo, this_year: bool) -> list[str]:

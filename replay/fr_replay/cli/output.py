@@ -36,6 +36,7 @@ _NAMES = tuple(name for name, _ in FORMATS)
 _ID_LENGTHS = frozenset((16, 32, 64))
 _HEX = frozenset("0123456789abcdef")
 _RECORD_RULE = 24
+_NEVER_DROPPED = 3
 
 
 class Sink(NamedTuple):
@@ -80,15 +81,23 @@ def terminal_width(path: str | None = None) -> int | None:
     return shutil.get_terminal_size((100, 24)).columns
 
 
-def write_rows(sink: Sink, names: Sequence[str], rows: Sequence[Sequence[Any]], table: Callable[[int | None], list[Line]] | None = None) -> None:
+def write_rows(
+    sink: Sink,
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    table: Callable[[int | None], list[Line]] | None = None,
+    *,
+    may_drop: bool = False,
+) -> None:
     """Write rows in the sink's format.
 
     Args:
         table: makes the lines of the table for a width, where a command has a better one than that of all columns.
+        may_drop: a table may leave out its last columns where the terminal is narrow, and then says so.
     """
     if sink.format == "table":
         width = terminal_width(sink.path)
-        write_lines(table(width) if table is not None else _generic_table(sink, names, rows, width), sink.path)
+        write_lines(table(width) if table is not None else _generic_table(sink, names, rows, width, may_drop), sink.path)
         return
     maker = _MAKERS[sink.format]
     with _open(sink.path, newline="" if sink.format == "csv" else None) as file:
@@ -137,15 +146,19 @@ def write_lines(lines: Iterable[Line], path: str | None = None) -> None:
 # -- tables of any columns
 
 
-def _generic_table(sink: Sink, names: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None) -> list[Line]:
+def _generic_table(sink: Sink, names: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None, may_drop: bool) -> list[Line]:
     cells = [[cell_text(value, sink.zone) for value in row] for row in rows]
     columns = [_column_for(name, [row[index] for row in rows], [row[index] for row in cells]) for index, name in enumerate(names)]
-    measure = measure()
+    if may_drop:
+        columns = [column._replace(rank=max(index - _NEVER_DROPPED + 1, 0)) for index, column in enumerate(columns)]
     if width is not None and cells:
-        natural = [max([len(column.header), *(measure(row[i]) for row in cells)]) for i, column in enumerate(columns)]
+        natural = [max([measure(column.header), *(measure(row[i]) for row in cells)]) for i, column in enumerate(columns)]
         fitted = fit_columns(columns, natural, width)
         if sum(cell for _, cell in fitted) + 2 * (len(fitted) - 1) > width:
             return _record_lines(names, cells)
+        dropped = [name for index, name in enumerate(names) if index not in dict(fitted) and any(row[index] for row in cells)]
+        if dropped:
+            say(f"left out for want of width: {', '.join(dropped)}; --format json has all")
     return table_lines(columns, cells, width=width, measure=measure)
 
 
@@ -169,11 +182,13 @@ def _record_lines(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[
     return lines
 
 
-def measure() -> Callable[[str], int]:
+def measure(text: str) -> int:
     """The width of a text in columns of a terminal, where some characters take two and some none."""
+    if text.isascii():
+        return len(text)
     from rich.cells import cell_len
 
-    return cell_len
+    return cell_len(text)
 
 
 # -- other formats

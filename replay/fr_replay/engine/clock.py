@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..capture import lanes, real
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["LaneKeeper", "ReplayClock"]
 
 _BEYOND_STEP_NS = 1_000
+_NEVER_S = 1e9
 
 
 class _Reads:
@@ -72,28 +73,41 @@ class ReplayClock:
         if order is None:
             real.sleep(0)
             return
-        self._session.gate.wait(abs(order))
-        self._session.gate.passed(abs(order))
-
-    def next_wake(self, lane: lanes.Lane) -> int | None:
-        """The place at which this lane's next sleep ended in the record; negative when it was cancelled there."""
-        return self._of(lane, "s").following()
+        self._session.gate.wait(order)
+        self._session.gate.passed(order)
 
     def next_end(self, lane: lanes.Lane) -> int | None:
         """The place at which this lane ended."""
         return self._of(lane, "e").following()
 
 
+class _FiredTimers:
+    """Which of a lane's timers fired in the record: number to place in the order and turn of the loop."""
+
+    def __init__(self, session: ReplaySession) -> None:
+        self._fired: dict[tuple[str, str, int], tuple[int, int]] = {}
+        for path, sources in session.process.reads.items():
+            for source, values in sources.items():
+                if source.startswith("t:"):
+                    rows = zip(values[::3], values[1::3], values[2::3], strict=True)
+                    self._fired |= {(path, source[2:], number): (order, turn) for number, order, turn in rows}
+
+    def get(self, lane: lanes.Lane, name: str) -> tuple[int, int] | None:
+        """Place and turn of the lane's next timer of that name; None when it did not fire."""
+        return self._fired.get((lane.path, name, lane.next_timer(name)))
+
+
 class LaneKeeper:
-    """Orders what tasks, threads and jobs do besides calling out: sleeping and ending. Skips waiting of event loops.
+    """Orders what tasks, threads and jobs do besides calling out: timers and ends. Skips waiting of event loops.
 
     Attributes:
-        running: lanes of threads and jobs that have begun and not ended.
+        running: how many threads and jobs have begun and not ended.
     """
 
     def __init__(self, session: ReplaySession, clock: ReplayClock) -> None:
         self._session = session
         self._clock = clock
+        self._timers = _FiredTimers(session)
         self.running = 0
 
     def opened(self, lane: lanes.Lane) -> None:  # noqa: ARG002 - the interface has it
@@ -107,37 +121,32 @@ class LaneKeeper:
             gate.passed(order)
         self.running -= 1
 
-    async def sleep(self, lane: lanes.Lane, delay: float, sleep: Callable[[], Awaitable[None]]) -> None:
-        order = self._clock.next_wake(lane)
-        if order is None:
-            await sleep()
-            return
+    def timer(self, loop: Any, lane: lanes.Lane, name: str, when: float, callback: Callable[..., Any], args: tuple[Any, ...], make: Any) -> Any:
+        """A timer that fired in the record fires in its turn, whatever the time; one that did not is left to the loop."""
+        fired = self._timers.get(lane, name)
+        if fired is None:
+            return make(when, callback, *args)
+        order, turn = fired
         gate = self._session.gate
-        if order < 0:
-            try:
-                await sleep_for_ever()
-            finally:
-                gate.passed(-order)
-            return
-        await gate.wait_async(order)
-        self._session.advance(delay)
-        gate.passed(order)
+
+        def fire(*args: Any) -> None:
+            self._session.advance_to(when)
+            gate.passed(order, turn)
+            callback(*args)
+
+        # Never by itself: the gate puts it into the loop's queue.
+        handle = make(when + _NEVER_S, fire, *args)
+        gate.call_in_turn(loop, order, turn, handle)
+        return handle
 
     def before_turn(self, loop: Any) -> None:
         """Let the gate's head go if it is due; else, if the loop would only wait for a timer, make it that time."""
-        if self._session.gate.before_turn(loop) or loop._ready or not loop._scheduled or loop._stopping:
+        if self._session.gate.before_turn(loop) or loop._ready or loop._stopping:
             return
         selector = getattr(loop, "_selector", None)
-        others = self.running - len(self._session.gate._threads)
+        others = self.running - self._session.gate.threads_waiting
         if others > 0 or selector is None or len(selector.get_map()) > 1:
             return
-        ahead = loop._scheduled[0]._when - loop.time()
-        if ahead > 0:
-            self._session.advance(ahead)
-
-
-async def sleep_for_ever() -> None:
-    """Wait to be cancelled."""
-    import asyncio
-
-    await asyncio.get_running_loop().create_future()
+        following = next((handle for handle in sorted(loop._scheduled) if not handle._cancelled), None)
+        if following is not None and following._when - loop.time() < _NEVER_S / 2:
+            self._session.advance_to(following._when)

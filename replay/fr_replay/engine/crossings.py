@@ -33,41 +33,40 @@ class RecordedAnswer:
 
     def chunks(self) -> Iterator[bytes]:
         gate, event = self._session.gate, self._event
-        *body, end = event.deliveries[1:]
-        try:
-            for delivery, piece in zip(body, self._pieces, strict=True):
-                gate.wait(delivery.order)
-                self._hand_out(delivery)
-                yield piece
-            if event.end in ("closed", "abandoned"):
-                self._session.read_on(event)
-            gate.wait(end.order)
-            if event.end not in ("eof", "cut"):
-                raise self._session.failure_of(event)
-        finally:
-            self.leave()
+        while (delivery := self._following()) is not None:
+            gate.wait(delivery.order)
+            yield self._hand_out(delivery)
+        if event.end in ("closed", "abandoned") and not self._left:
+            self._session.read_on(event)
+        gate.wait(event.deliveries[-1].order)
+        self.leave()
+        if event.end not in ("eof", "cut"):
+            raise self._session.failure_of(event)
 
     async def achunks(self, *, pushed: bool = False) -> AsyncIterator[bytes]:
         gate, event = self._session.gate, self._event
-        *body, end = event.deliveries[1:]
-        try:
-            for delivery, piece in zip(body, self._pieces, strict=True):
-                await gate.wait_async(delivery.order, delivery.turns)
-                self._hand_out(delivery)
-                yield piece
-            if event.end in ("closed", "abandoned"):
-                if pushed:
-                    return
-                self._session.read_on(event)
-            if event.end == "cancelled":
-                await asyncio.get_running_loop().create_future()
-            await gate.wait_async(end.order, end.turns)
-            if event.end not in ("eof", "cut"):
-                raise self._session.failure_of(event)
-        finally:
-            self.leave()
+        while (delivery := self._following()) is not None:
+            await gate.wait_async(delivery.order, delivery.turns)
+            yield self._hand_out(delivery)
+        if event.end in ("closed", "abandoned") and not self._left:
+            if pushed:
+                return
+            self._session.read_on(event)
+        end = event.deliveries[-1]
+        if event.end == "cancelled":
+            await self._session.wait_for_cancel(end)
+        await gate.wait_async(end.order, end.turns)
+        self.leave()
+        if event.end not in ("eof", "cut"):
+            raise self._session.failure_of(event)
 
-    def _hand_out(self, delivery: Delivery) -> None:
+    def _following(self) -> Delivery | None:
+        """The next chunk. A program may stop reading and go on later, from where it was."""
+        body = self._event.deliveries[1:-1]
+        return body[self._handed] if self._handed < len(body) and not self._left else None
+
+    def _hand_out(self, delivery: Delivery) -> bytes:
+        piece = self._pieces[self._handed]
         self._handed += 1
         self._session.gate.passed(delivery.order, delivery.turns)
         end = self._event.deliveries[-1]
@@ -75,12 +74,18 @@ class RecordedAnswer:
         if last and (end.order, end.turns) == (delivery.order + 1, delivery.turns):
             # A body of known length ends with its last byte: nobody may ever ask for the end itself.
             self._session.gate.passed(end.order, end.turns)
+        return piece
+
+    async def failure(self) -> boundary.RecordedFailure:
+        end = self._event.deliveries[-1]
+        await self._session.gate.wait_async(end.order, end.turns)
+        self.leave()
+        return self._session.failure_of(self._event)
 
     def leave(self) -> None:
         if not self._left:
             self._left = True
-            unread = self._event.deliveries[1 + self._handed :]
-            for delivery in unread:
+            for delivery in self._event.deliveries[1 + self._handed :]:
                 self._session.gate.passed(delivery.order, delivery.turns)
 
 
@@ -116,10 +121,11 @@ class ReplayHttp:
     async def serve_async(self, *, hang: bool = True) -> RecordedAnswer:
         event = self._check()
         first = event.deliveries[0]
-        if event.answer["status"] is None and event.end != "error":
+        unanswered = event.answer["status"] is None
+        if unanswered and not hang and (event.end != "error" or event.answer["sent"]):
+            return RecordedAnswer(self._session, event, [])
+        if unanswered and event.end != "error":
             # The program gave up before an answer came, and will do so again.
-            if not hang:
-                return RecordedAnswer(self._session, event, [])
             await self._session.wait_for_cancel(first)
         await self._session.gate.wait_async(first.order, first.turns)
         self._session.gate.passed(first.order, first.turns)
@@ -130,6 +136,9 @@ class ReplayHttp:
         if event.answer["status"] is None:
             raise self._session.failure_of(event)
         return RecordedAnswer(self._session, event, self._session.pieces_of(event))
+
+    def sent(self) -> None:
+        """See :meth:`answered`."""
 
     def answered(self, status: int, headers: Any, http_version: str) -> None:
         """The seam answers from :meth:`serve`; nothing is to be noted."""

@@ -12,11 +12,35 @@ lets as many turns pass, or fewer when the loop has nothing left to do.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 __all__ = ["Gate"]
+
+
+class _TimerWaiter:
+    """A timer that waits for its place, in no one's way."""
+
+    __slots__ = ("handle", "loop", "turns")
+
+    def __init__(self, loop: Any, turns: int, handle: Any) -> None:
+        self.loop = loop
+        self.turns = turns
+        self.handle = handle
+
+    @property
+    def done(self) -> bool:
+        return bool(self.handle._cancelled)
+
+    def release(self) -> None:
+        """In the loop's own thread: fire in the turn that is about to begin, or in the next."""
+        if not self.handle._cancelled:
+            self.handle._scheduled = False
+            self.loop._scheduled = [h for h in self.loop._scheduled if h is not self.handle]
+            heapq.heapify(self.loop._scheduled)
+            self.loop._ready.append(self.handle)
 
 
 class _TaskWaiter:
@@ -28,6 +52,10 @@ class _TaskWaiter:
         self.loop = loop
         self.future: asyncio.Future[None] = loop.create_future()
         self.turns = turns
+
+    @property
+    def done(self) -> bool:
+        return self.future.done()
 
     def release(self) -> None:
         """In the loop's own thread: let the task go on in the loop's next turn."""
@@ -50,15 +78,15 @@ class Gate:
         self._turns = turns
         self._condition = threading.Condition(threading.Lock())
         self._threads: dict[int, threading.Event] = {}
-        self._tasks: dict[int, _TaskWaiter] = {}
+        self._tasks: dict[int, _TaskWaiter | _TimerWaiter] = {}
         self._last_turn: tuple[int, int] | None = None
         self.moves = 0
         self.stopped = False
 
     @property
-    def waiting(self) -> int:
-        """How many threads and tasks wait here."""
-        return len(self._threads) + len(self._tasks)
+    def waiting(self) -> list[int]:
+        """The places that threads and tasks wait for."""
+        return sorted([*self._threads, *(order for order, waiter in self._tasks.items() if isinstance(waiter, _TaskWaiter))])
 
     def head(self) -> int | None:
         """The place that everything waits for; None at the end of the order."""
@@ -120,6 +148,15 @@ class Gate:
         finally:
             self._tasks.pop(order, None)
 
+    def call_in_turn(self, loop: Any, order: int, recorded_turns: int, handle: Any) -> None:
+        """Put a timer's handle into the loop's queue when it is this place's turn, unless it is cancelled before."""
+        self._tasks[order] = _TimerWaiter(loop, recorded_turns, handle)
+
+    @property
+    def threads_waiting(self) -> int:
+        """How many threads wait here."""
+        return len(self._threads)
+
     def before_turn(self, loop: Any) -> bool:
         """Called before each turn of a loop: let the head go if its number of turns has come, or if the loop is idle.
 
@@ -127,10 +164,18 @@ class Gate:
         """
         head = self.head()
         waiter = self._tasks.get(head) if head is not None else None
-        if waiter is None or waiter.loop is not loop or waiter.future.done():
+        if waiter is None or waiter.loop is not loop:
+            return False
+        if waiter.done:
+            if isinstance(waiter, _TimerWaiter) and head is not None:
+                # Cancelled before its turn, which the record does not have: it will not come any more.
+                del self._tasks[head]
+                self.passed(head)
             return False
         if loop._ready and not self._due(waiter.turns):
             return False
+        if isinstance(waiter, _TimerWaiter) and head is not None:
+            del self._tasks[head]
         waiter.release()
         return True
 
@@ -157,14 +202,14 @@ class Gate:
         if waiter is not None:
             self._release_soon(waiter)
 
-    def _release_soon(self, waiter: _TaskWaiter) -> None:
+    def _release_soon(self, waiter: _TaskWaiter | _TimerWaiter) -> None:
         """Release a task from whichever thread this is; a task whose turns are not over waits for :meth:`before_turn`."""
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
             running = None
         if running is waiter.loop:
-            if self._due(waiter.turns):
+            if isinstance(waiter, _TaskWaiter) and self._due(waiter.turns):
                 waiter.release()
         elif not waiter.loop.is_closed():
             waiter.loop.call_soon_threadsafe(_nothing)

@@ -145,6 +145,11 @@ class ReplaySession:
         with self._lock:
             self.skew_ns += int(seconds * 1e9)
 
+    def advance_to(self, monotonic_s: float) -> None:
+        """It is at least this late on the virtual monotonic clock, in seconds."""
+        with self._lock:
+            self.skew_ns = max(self.skew_ns, int(monotonic_s * 1e9) - real.monotonic_ns())
+
     # -- stopping
 
     def _facts(self, event: Event | None, location: Any) -> dict[str, Any]:

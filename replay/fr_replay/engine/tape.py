@@ -76,7 +76,8 @@ class ProcessTape:
 
     Attributes:
         orders: every place in the process-wide order that replay waits for, ascending.
-        reads: by lane and source, clock values in ns (``w m p``) and places in the order (``s e``).
+        reads: by lane and source, clock values in ns (``w m p``), places in the order (``s e``), and timers that fired
+            (``t:<callback>``: number, place and loop turn of each).
         stdout, stdin: slices of what went through the standard streams; None when the record lacks it.
         closed: False when the process was killed.
         started_ns: wall clock at the start.
@@ -133,8 +134,11 @@ def _process(lane: str, raw: dict[str, Any]) -> ProcessTape:
         of_lane.sort(key=lambda e: e.lane_seq)
     orders = {order for event in events if event.facts.get("ordered", True) for order in _places(event)}
     for sources in raw["reads"].values():
-        for source in ("s", "e"):
-            orders.update(abs(order) for order in sources.get(source, ()))
+        for source, values in sources.items():
+            if source in ("s", "e"):
+                orders.update(values)
+            elif source.startswith("t:"):
+                orders.update(values[1::3])
     stdout = raw.get("stdout")
     return ProcessTape(
         lane,

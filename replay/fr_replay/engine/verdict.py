@@ -59,6 +59,10 @@ class Verdicts:
         """Write a verdict without stopping."""
         path = os.path.join(self._folder, f"verdict-{time.monotonic_ns():020d}-{os.getpid()}.json")
         temporary = f"{path}.tmp"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"outcome": outcome, "lane": self._lane, "pid": os.getpid(), **facts}, file, ensure_ascii=True)
-        os.rename(temporary, path)
+        try:
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump({"outcome": outcome, "lane": self._lane, "pid": os.getpid(), **facts}, file, ensure_ascii=True)
+            os.rename(temporary, path)
+        except FileNotFoundError:
+            # The replay was stopped by another process of it, and its folder is gone: there is nobody to tell.
+            return

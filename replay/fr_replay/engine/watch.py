@@ -33,7 +33,7 @@ def _watch(session: ReplaySession, pid: int) -> None:
     while not session.gate.stopped and os.getpid() == pid:
         real.sleep(_LOOK_EVERY_S)
         now = time.process_time()
-        still = session.gate.moves == moves and now - used < _IDLE_CPU_S and session.gate.waiting > 0 and not _has_children()
+        still = session.gate.moves == moves and now - used < _IDLE_CPU_S and bool(session.gate.waiting) and not _has_children()
         quiet = quiet + 1 if still else 0
         moves, used = session.gate.moves, now
         if quiet >= _QUIET_LOOKS:
@@ -55,7 +55,7 @@ def _stop(session: ReplaySession) -> None:
     event = next(
         (e for e in session.process.events if head is not None and (e.issue == head or any(d.order == head for d in e.deliveries))), None
     )
-    facts: dict[str, Any] = {"differences": [], "waits_for": head, "waiting": sorted([*session.gate._threads, *session.gate._tasks])}
+    facts: dict[str, Any] = {"differences": [], "waits_for": head, "waiting": session.gate.waiting}
     if event is None:
         facts["what"] = "the program waits for something that the record does not have"
     elif event.used:

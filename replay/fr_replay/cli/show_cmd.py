@@ -1,0 +1,60 @@
+"""``fr show``: a trace, or one decision in it as the model saw it."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Annotated, Any
+
+import typer
+
+from ..contents import Contents
+from ..decision import read_decision
+from ..reading import open_trace, read_trace, rows_of
+from ..selectors import resolve_trace
+from ..store import Store
+from .cells import json_text, json_value
+from .opened import open_for_command
+from .options import OutputOption, StoreOption, TimeZoneOption, window_of
+from .output import measure, terminal_width, write_lines, write_text
+from .show_decision import decision_lines
+from .show_json import decision_object, trace_object
+from .show_trace import trace_lines
+from .table import Line
+
+__all__ = ["command"]
+
+
+def command(
+    trace: Annotated[str, typer.Argument(metavar="TRACE", help="Trace id, the beginning of one (4 characters or more), or `last`.")],
+    step: Annotated[int | None, typer.Argument(metavar="STEP", min=1, help="Number of a model call in the trace.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Fold nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object, nothing folded.")] = False,
+    store: StoreOption = None,
+    output: OutputOption = None,
+    tz: TimeZoneOption = None,
+) -> None:
+    """Read a trace, or one decision in it as the model saw it.
+
+    Without STEP: what ran, and a line for each model call, tool call, other HTTP call and decision. With STEP: the model and its
+    parameters, the system prompt, the tools offered, every message, the answer, and what became of the tools that it asked for.
+    """
+    window = window_of(None, None, tz)
+    opened = open_for_command(store)
+    near, contents = open_trace(opened, resolve_trace(opened, trace))
+    try:
+        if as_json:
+            found = trace_object(read_trace(near, contents)) if step is None else decision_object(read_decision(near, contents, step))
+            write_text(json_text(json_value(found, window.zone if window.zone_given else None), indent=2), output)
+        else:
+            write_lines(_lines(near, contents, step, window.zone, terminal_width(output), full), output)
+    finally:
+        near.close()
+
+
+def _lines(near: Store, contents: Contents, step: int | None, zone: tzinfo, width: int | None, full: bool) -> list[Line]:
+    options: dict[str, Any] = {"width": width, "full": full, "measure": measure}
+    if step is None:
+        return trace_lines(read_trace(near, contents), zone, **options)
+    decision = read_decision(near, contents, step)
+    start = rows_of(near, "SELECT min(started_at) AS started_at FROM all_events WHERE kind <> 'process'")[0]["started_at"]
+    return decision_lines(decision, start, zone, **options)
