@@ -62,7 +62,6 @@ class RecordedHttp:
         "deliveries",
         "end",
         "end_at",
-        "end_order",
         "error",
         "expected",
         "failed",
@@ -123,7 +122,6 @@ class RecordedHttp:
         self.expected: int | None = None
         self.end: str | None = None
         self.end_at = 0
-        self.end_order = 0
         self.error: BaseException | None = None
         self.failed = False
         self.request_sent: bool | None = None
@@ -189,9 +187,11 @@ class RecordedHttp:
         self.end, self.error = end, error
         self.failed = self.failed or end == "error"
         self.end_at = real.monotonic_ns()
-        self.end_order = next_order()
-        self.deliveries.append((self.end_order, self.end_at - self.start, self.received, _loop_turns()))
         self.writer.put_end(self, self.received, wait=wait)
+
+    def take_end_order(self) -> None:
+        """Take the end's place in the process-wide order."""
+        self.deliveries.append((next_order(), self.end_at - self.start, self.received, _loop_turns()))
 
 
     def abandon(self) -> None:
@@ -199,8 +199,7 @@ class RecordedHttp:
         if self.end is None:
             self.end = "abandoned"
             self.end_at = real.monotonic_ns()
-            self.end_order = next_order()
-            self.deliveries.append((self.end_order, self.end_at - self.start, self.received, _loop_turns()))
+            self.take_end_order()
 
 
 class RecordedTool:
@@ -215,7 +214,6 @@ class RecordedTool:
         "deliveries",
         "end",
         "end_at",
-        "end_order",
         "error",
         "extra",
         "issue",
@@ -248,7 +246,6 @@ class RecordedTool:
         self.extra: dict[str, Any] = {}
         self.end: str | None = None
         self.end_at = 0
-        self.end_order = 0
         self.issue = next_order()
 
     def serve(self) -> None:
@@ -282,9 +279,11 @@ class RecordedTool:
     def _finish(self, end: str, size: int) -> None:
         self.end = end
         self.end_at = real.monotonic_ns()
-        self.end_order = next_order()
-        self.deliveries.append((self.end_order, self.end_at - self.start, 0, _loop_turns()))
         self.writer.put_end(self, size, wait=True)
+
+    def take_end_order(self) -> None:
+        """Take the end's place in the process-wide order."""
+        self.deliveries.append((next_order(), self.end_at - self.start, 0, _loop_turns()))
 
 
 class RecordingBackend:

@@ -52,6 +52,47 @@ class WriterStatus(NamedTuple):
     last_error: str | None
 
 
+class _Done:
+    """Lets a waiting thread go on once its frame is written.
+
+    Waiting threads go on one after another, in the order of their places in the process-wide order, since that is the
+    order that the record says they went on in: each lets the next one go when it has woken up.
+    """
+
+    __slots__ = ("_left", "_lock", "_next")
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._lock.acquire()
+        self._left = False
+        self._next: _Done | None = None
+
+    def wait(self, timeout_s: float) -> None:
+        """Called by the waiting thread."""
+        self._lock.acquire(True, timeout_s)
+        with _order_of_waking:
+            self._left = True
+            following, self._next = self._next, None
+        if following is not None:
+            following.release()
+
+    def release(self) -> None:
+        """Let the thread go on."""
+        self._lock.release()
+
+    def release_after(self, before: _Done | None) -> None:
+        """Let the thread go on as soon as the one ``before`` has."""
+        if before is not None:
+            with _order_of_waking:
+                if not before._left:
+                    before._next = self
+                    return
+        self.release()
+
+
+_order_of_waking = allocate_lock()
+
+
 class _Item:
     """A job for the writer.
 
@@ -61,7 +102,7 @@ class _Item:
 
     __slots__ = ("bare", "done", "job", "size", "urgent")
 
-    def __init__(self, job: Job, size: int, urgent: bool, done: Any, bare: Job | None = None) -> None:
+    def __init__(self, job: Job, size: int, urgent: bool, done: _Done | None, bare: Job | None = None) -> None:
         self.job = job
         self.size = size
         self.urgent = urgent
@@ -100,6 +141,7 @@ class Writer:
         self._span_base = int.from_bytes(os.urandom(8), "big")
         self._span_number = itertools.count(1).__next__
         self._write_lock = allocate_lock()
+        self._released: _Done | None = None
         self._events = 0
         self._lost = 0
         self._lost_reported = 0
@@ -133,30 +175,38 @@ class Writer:
         self.put(lambda session: session.begin(crossing), size, bare=lambda session: session.bare("begin", crossing))
 
     def put_end(self, crossing: Any, size: int, *, wait: bool) -> None:
-        """Hand over a crossing's end, and wait until it is written."""
-        self.put(lambda session: session.end(crossing), size, wait=wait, bare=lambda session: session.bare("end", crossing))
+        """Hand over a crossing's end, which takes its place in the order with it, and wait until it is written."""
+        self.put(
+            lambda session: session.end(crossing),
+            size,
+            wait=wait,
+            bare=lambda session: session.bare("end", crossing),
+            stamp=crossing.take_end_order,
+        )
 
-    def put(self, job: Job, size: int, *, wait: bool = False, bare: Job | None = None) -> None:
+    def put(
+        self, job: Job, size: int, *, wait: bool = False, bare: Job | None = None, stamp: Callable[[], None] | None = None
+    ) -> None:
         """Hand over a job. With ``wait``, return once its frame is written, or the waiting limit is reached.
 
-        ``bare`` makes the event without content if the job fails.
+        ``bare`` makes the event without content if the job fails. ``stamp`` is called as the job enters the queue, so that
+        the order of places is the order of the queue.
         """
         if len(self._reads) > 0:
             self._put_reads()
-        done = None
-        if wait:
-            done = allocate_lock()
-            done.acquire()
+        done = _Done() if wait else None
+        item = _Item(job, size, wait, done, bare)
         with self._lock:
             self._queued_bytes += size
             if not self._running and not self._closed:
                 self._start()
-        item = _Item(job, size, wait, done, bare)
-        self._queue.put(item)
+            if stamp is not None:
+                stamp()
+            self._queue.put(item)
         if self._closed:
             self._drain_here()
         elif done is not None:
-            done.acquire(True, self._limits.wait_s if self._durability != "sync" else 10 * self._limits.wait_s)
+            done.wait(self._limits.wait_s if self._durability != "sync" else 10 * self._limits.wait_s)
 
     def _put_reads(self) -> None:
         batch = self._reads.take()
@@ -192,13 +242,12 @@ class Writer:
                 if not self._running:
                     self._start()
         if self._running:
-            ended = allocate_lock()
-            ended.acquire()
+            ended = _Done()
             self._queue.put(_Item(lambda session: session.goodbye(), 0, True, None))
             self._queue.put(_Item(_STOP.job, 0, True, ended))
             self._closed = True
             self._queue.put(_STOP)
-            ended.acquire(True, _EXIT_WAIT_S)
+            ended.wait(_EXIT_WAIT_S)
         self._closed = True
 
     def abandon(self) -> None:
@@ -266,7 +315,8 @@ class Writer:
                 self._queued_bytes -= sum(item.size for item in batch)
             for item in batch:
                 if item.done is not None:
-                    item.done.release()
+                    item.done.release_after(self._released)
+                    self._released = item.done
 
     def _open_session(self) -> Any:
         if self._session is None:

@@ -19,25 +19,31 @@ __all__ = ["VIEW_COLUMNS", "Asked", "ask_filters", "ask_question", "ask_sql", "b
 
 VIEW_COLUMNS: Mapping[str, tuple[str, str]] = {
     "calls": (
-        "trace_id, step, status, started_at, duration_ms, model_requested, model_resolved, error_type, tokens_in, tokens_out, cost_usd, attempts,"
-        " finish_reason, provider, session_id, code_location, error_message",
+        "trace_id, step, status, started_at, error_type, model_requested, model_resolved, duration_ms, cost_usd, tokens_in,"
+        " tokens_out, attempts, finish_reason, provider, session_id, code_location, error_message",
         "started_at DESC, trace_id, step",
     ),
     "attempts": (
-        "trace_id, attempt_no, status, http_status, started_at, duration_ms, provider, model_requested, retry_cause, backoff_ms, error_type, error_message",
+        "trace_id, attempt_no, status, started_at, http_status, error_type, provider, model_requested, duration_ms, retry_cause,"
+        " backoff_ms, error_message",
         "started_at DESC, trace_id, attempt_no",
     ),
     "tools": (
-        "trace_id, tool_name, status, side_effect, started_at, duration_ms, error_type, tool_result_bytes, tool_call_id, code_location, error_message",
+        "trace_id, tool_name, status, started_at, side_effect, error_type, duration_ms, tool_result_bytes, tool_call_id,"
+        " code_location, error_message",
         "started_at DESC, trace_id",
     ),
     "http": (
         "trace_id, request_method, request_url, http_status, status, started_at, duration_ms, response_bytes, error_type, code_location",
         "started_at DESC, trace_id",
     ),
-    "messages": ("trace_id, span_id, position, role, direction, body, started_at, model_requested", "started_at DESC, trace_id, span_id, position"),
+    "messages": (
+        "trace_id, span_id, position, role, direction, body, started_at, model_requested",
+        "started_at DESC, trace_id, span_id, position",
+    ),
     "traces": (
-        "trace_id, name, status, started_at, duration_ms, llm_calls, tool_calls, llm_errors, tokens_in, tokens_out, cost_usd, models, session_id",
+        "trace_id, name, status, started_at, duration_ms, llm_calls, tool_calls, llm_errors, tokens_in, tokens_out, cost_usd,"
+        " models, session_id",
         "started_at DESC, trace_id",
     ),
     "decisions": ("trace_id, decision_label, started_at, decision_blob, code_location, session_id", "started_at DESC, trace_id"),
@@ -92,7 +98,7 @@ def ask_question(name: str, words: Sequence[str], given: Mapping[str, Any], zone
 
 
 def ask_filters(
-    view: str, texts: Mapping[str, str | None], tags: Sequence[str], since: datetime | None, until: datetime | None, where: Sequence[str]
+    view: str, texts: Mapping[str, str | None], *, tags: Sequence[str], since: datetime | None, until: datetime | None, where: Sequence[str]
 ) -> Selection:
     """A selection over a view. Raises BadInput for a view that is not there, and for a filter that it does not have."""
     if view not in VIEW_COLUMNS:

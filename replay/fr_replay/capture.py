@@ -1,47 +1,51 @@
 """The one door from the reading side to the recorder: what replay, sealing and the launcher need of it.
 
-Nothing else in this package imports ``fr_recorder``.
+Nothing else in this package imports ``fr_recorder``. Each name is imported when it is first asked for, so that a command
+waits for what it uses, and a replayed program's process holds no more of us than replay needs.
 """
 
 from __future__ import annotations
 
-from fr_recorder import (
-    boundary,
-    children,
-    clock,
-    concurrency,
-    crossings,
-    lanes,
-    randomness,
-    reads,
-    real,
-    seams,
-    standard_streams,
-    values,
-)
-from fr_recorder.content import ContentStore
-from fr_recorder.encoder import Encoder
-from fr_recorder.environment import is_secret_name
-from fr_recorder.journal import is_live
-from fr_recorder.keys import Keys, keys_of_store
-from fr_recorder.launch import (
-    LAUNCH_VARIABLES,
-    ChildStatus,
-    Recording,
-    boot_environment,
-    die_like,
-    find_command,
-    record_command,
-    run_child,
-    temporary_folder,
-)
-from fr_recorder.location import calling_location, describe_location
-from fr_recorder.encoder import text_headers
-from fr_recorder.program import hash_of_file, installed_packages, loaded_code
-from fr_recorder.redact import Redactor
-from fr_recorder.seal import Sealed, journal_files, seal_dead_journals
-from fr_recorder.seal import _trace_of as trace_of_journal
-from fr_recorder.store import DEFAULT_STORE, OpenStore, chosen_store, read_format
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fr_recorder import (
+        boundary,
+        children,
+        clock,
+        concurrency,
+        crossings,
+        lanes,
+        randomness,
+        reads,
+        real,
+        seams,
+        standard_streams,
+        values,
+    )
+    from fr_recorder.content import ContentStore
+    from fr_recorder.encoder import Encoder, text_headers
+    from fr_recorder.environment import is_secret_name
+    from fr_recorder.journal import is_live
+    from fr_recorder.keys import Keys, keys_of_store
+    from fr_recorder.launch import (
+        LAUNCH_VARIABLES,
+        ChildStatus,
+        Recording,
+        boot_environment,
+        die_like,
+        find_command,
+        record_command,
+        run_child,
+        temporary_folder,
+    )
+    from fr_recorder.location import calling_location, describe_location
+    from fr_recorder.program import hash_of_file, installed_packages, loaded_code
+    from fr_recorder.redact import Redactor
+    from fr_recorder.seal import Sealed, journal_files, seal_dead_journals
+    from fr_recorder.seal import _trace_of as trace_of_journal
+    from fr_recorder.store import DEFAULT_STORE, OpenStore, chosen_store, read_format
 
 __all__ = [
     "DEFAULT_STORE",
@@ -87,3 +91,48 @@ __all__ = [
     "trace_of_journal",
     "values",
 ]
+
+_HOMES = {
+    "ContentStore": "content",
+    "Encoder": "encoder",
+    "text_headers": "encoder",
+    "is_secret_name": "environment",
+    "is_live": "journal",
+    "Keys": "keys",
+    "keys_of_store": "keys",
+    "calling_location": "location",
+    "describe_location": "location",
+    "hash_of_file": "program",
+    "installed_packages": "program",
+    "loaded_code": "program",
+    "Redactor": "redact",
+    "Sealed": "seal",
+    "journal_files": "seal",
+    "seal_dead_journals": "seal",
+    "trace_of_journal": "seal",
+    "DEFAULT_STORE": "store",
+    "OpenStore": "store",
+    "chosen_store": "store",
+    "read_format": "store",
+    **dict.fromkeys(
+        (
+            *("LAUNCH_VARIABLES", "ChildStatus", "Recording", "boot_environment", "die_like", "find_command"),
+            *("record_command", "run_child", "temporary_folder"),
+        ),
+        "launch",
+    ),
+}
+"""The module of a name; what is not here is a module itself."""
+
+_OTHER_NAMES = {"trace_of_journal": "_trace_of"}
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = importlib.import_module(f"fr_recorder.{_HOMES.get(name, name)}")
+        value = getattr(module, _OTHER_NAMES.get(name, name)) if name in _HOMES else module
+        globals()[name] = value
+        return value

@@ -70,7 +70,8 @@ class Contents:
                 some = missing[start : start + _IDS_PER_QUERY]
                 marks = ", ".join("?" * len(some))
                 sql = (
-                    f"SELECT blob_id, any_value(CASE WHEN text THEN left(decode(data), {int(characters)}) ELSE '(' || size || ' bytes)' END)"
+                    "SELECT blob_id,"
+                    f" any_value(CASE WHEN text THEN left(decode(data), {int(characters)}) ELSE '(' || size || ' bytes)' END)"
                     f" FROM all_blobs WHERE blob_id IN ({marks}) GROUP BY blob_id"
                 )
                 found |= {blob_id.hex(): text for blob_id, text in store.rows(sql, some)[1]}

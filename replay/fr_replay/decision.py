@@ -87,9 +87,13 @@ def read_decision(near: Store, contents: Contents, step: int) -> Decision:
         raise BadInput(f"the trace has no step {step}", hint=f"{have}; fr show TRACE lists them")
     # A call that went on in a later journal file has a row in each; the one with most attempts is the whole.
     call = rows_of(
-        near, "SELECT * FROM all_events WHERE kind = 'llm_call' AND span_id = unhex(?) ORDER BY attempts DESC NULLS LAST, phase DESC LIMIT 1", (span,)
+        near,
+        "SELECT * FROM all_events WHERE kind = 'llm_call' AND span_id = unhex(?) ORDER BY attempts DESC NULLS LAST, phase DESC LIMIT 1",
+        (span,),
     )[0]
-    attempts = rows_of(near, "SELECT * FROM all_events WHERE kind = 'llm_attempt' AND call_span_id = unhex(?) ORDER BY attempt_no, seq", (span,))
+    attempts = rows_of(
+        near, "SELECT * FROM all_events WHERE kind = 'llm_attempt' AND call_span_id = unhex(?) ORDER BY attempt_no, seq", (span,)
+    )
     for attempt in attempts:
         attempt["chunks"] = _chunks(attempt["deliveries"])
     asked = asked_tools(call)
@@ -191,7 +195,9 @@ def _join_tools(asked: Sequence[Row], rows: Sequence[Row], contents: Contents) -
             unclaimed.remove(made)
         shown = seen.get(call["id"]) if call["id"] is not None else None
         result = contents.joined(shown["tool_result_parts"]) if shown is not None else None
-        joined.append(AskedTool(call["id"], call["name"], arguments, result, shown["status"] == "error" if shown is not None else None, made))
+        joined.append(
+            AskedTool(call["id"], call["name"], arguments, result, shown["status"] == "error" if shown is not None else None, made)
+        )
     return joined
 
 
@@ -199,4 +205,4 @@ def _is_same_call(row: Row, call: Row, arguments: str, contents: Contents) -> bo
     """By the model's id where the program passed it on, else by name and arguments."""
     if row["tool_call_id"] is not None:
         return bool(row["tool_call_id"] == call["id"])
-    return row["tool_name"] == call["name"] and parsed(contents.text(row["tool_args_blob"]) or "") == parsed(arguments)
+    return bool(row["tool_name"] == call["name"]) and parsed(contents.text(row["tool_args_blob"]) or "") == parsed(arguments)

@@ -1,4 +1,4 @@
-"""What ``fr record`` would meet in one interpreter. Run as a script by that interpreter, with ``fr record``'s environment but not recording.
+"""What ``fr record`` would meet in one interpreter. Run as a script by it, in the environment of ``fr record``, but not recording.
 
 Prints one JSON object. Nothing is imported above that the interpreter may not have; client libraries are imported here, and only here.
 """
@@ -39,16 +39,15 @@ def probe() -> dict[str, Any]:
 
 
 def _sitecustomize() -> dict[str, Any]:
-    """Whether ours was run, and which other one it ran."""
+    """Whether ours was run, and which other one it ran. Ours leaves ``sys.path`` once it has been run."""
     boot = os.environ.get("FR_PROBE_BOOT", "")
-    module = sys.modules.get("sitecustomize")
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return {"booted": False, "chained": None}
-    ours = os.path.dirname(os.path.abspath(file)) == boot
-    # Ours leaves sys.path once it was run, whether or not it found another.
+    told = boot in os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    ignored = sys.flags.ignore_environment or sys.flags.no_site
     left = boot not in [os.path.abspath(entry or os.curdir) for entry in sys.path]
-    return {"booted": ours or left and not sys.flags.ignore_environment and not sys.flags.no_site, "chained": None if ours else file}
+    file: str | None = getattr(sys.modules.get("sitecustomize"), "__file__", None)
+    booted = told and left and not ignored and file is not None
+    chained = file if booted and file is not None and os.path.dirname(os.path.abspath(file)) != boot else None
+    return {"booted": booted, "chained": chained}
 
 
 def _lend_if_needed() -> bool:

@@ -26,7 +26,9 @@ _ROLES_BY_TYPE = {
     "custom_tool_call_output": "tool",
 }
 _SHOWN_ELSEWHERE = frozenset(("text", "input_text", "output_text", "tool_use", "tool_result", "toolUse", "toolResult"))
-_GEMINI_SHOWN = frozenset(("text", "functionCall", "function_call", "functionResponse", "function_response", "thoughtSignature", "thought_signature"))
+_GEMINI_SHOWN = frozenset(
+    ("text", "functionCall", "function_call", "functionResponse", "function_response", "thoughtSignature", "thought_signature")
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,9 @@ class RunFacts:
     @property
     def hooked(self) -> list[str]:
         """Libraries that were hooked, with their versions."""
-        return [f"{name.partition('.')[0]} {text.removeprefix('hooked ')}" for name, text in self.seams.items() if text.startswith("hooked")]
+        return [
+            f"{name.partition('.')[0]} {text.removeprefix('hooked ')}" for name, text in self.seams.items() if text.startswith("hooked")
+        ]
 
     @property
     def closed_flags(self) -> str:
@@ -111,7 +113,9 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "no client",
         lambda _: True,
-        lambda run: f"Python ran, but no HTTP client that fr knows ({', '.join(name.partition('.')[0] for name in run.known_seams)}) made a call",
+        lambda run: (
+            f"Python ran, but no HTTP client that fr knows ({', '.join(name.partition('.')[0] for name in run.known_seams)}) made a call"
+        ),
     ),
 )
 """From what keeps the recorder out entirely to what it saw and could not place."""

@@ -106,7 +106,9 @@ def read_trace(near: Store, contents: Contents) -> TraceReading:
         tools=tools,
         http=http,
         decisions=decisions,
-        spans=rows_of(near, "SELECT name, started_at, duration_ms, status, error_type, error_message FROM all_events WHERE kind = 'span' ORDER BY 2"),
+        spans=rows_of(
+            near, "SELECT name, started_at, duration_ms, status, error_type, error_message FROM all_events WHERE kind = 'span' ORDER BY 2"
+        ),
         gaps=rows_of(near, "SELECT started_at, lost, reason FROM gaps ORDER BY started_at"),
         not_exact=_summed(not_exact),
         exchanges=exchanges,

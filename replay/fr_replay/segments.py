@@ -92,7 +92,8 @@ def journals_of_trace(store: str, trace: str) -> list[tuple[str, int, str]]:
 def segments_of_run(store: str, trace: str, written: Sequence[tuple[str, int, str]], sealed: Sequence[Sealed]) -> Segments:
     """The files of one run that has just ended: those of its journals that were ``sealed``, and those still to be.
 
-    Nothing else of the store is looked at, unless another command sealed some of what the run had ``written``: then the trace's whole day is.
+    Nothing else of the store is looked at, unless another command sealed some of what the run had ``written``: then the
+    trace's whole day is.
     """
     segments = Segments(journals=journals_of_trace(store, trace))
     ours = {journal.journal for journal in sealed} | {path for _, _, path in segments.journals}
@@ -163,4 +164,6 @@ def set_aside(store: str, path: str, fault: str) -> str:
     except OSError as error:
         return f"{relative} cannot be read ({fault}) and was left out; it could not be set aside: {error}"
     what = "events" if relative.startswith(EVENTS) else "content" if relative.startswith(BLOBS) else "rows"
-    return f"{relative} cannot be read ({fault}) and was set aside as {os.path.relpath(kept, store)}; its {what} are missing from this answer"
+    return (
+        f"{relative} cannot be read ({fault}) and was set aside as {os.path.relpath(kept, store)}; its {what} are missing from this answer"
+    )

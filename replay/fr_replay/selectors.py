@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from fr_schema.errors import AmbiguousTrace, BadInput, UnknownTrace
-from fr_schema.ids import day_of_trace, is_trace_id
+from fr_schema.ids import day_of_trace
 
 from .store import Store
 
@@ -34,9 +34,13 @@ def resolve_trace(store: Store, text: str) -> str:
         return _newest_trace(store)
     prefix = wanted.replace("-", "")
     if not prefix or not _HEX.issuperset(prefix) or len(prefix) > _TRACE_HEX:
-        raise BadInput(f"{text!r} is not a trace id", hint=f"write {_TRACE_HEX} hex characters, the first of them, or `last`; fr ls lists traces")
+        raise BadInput(
+            f"{text!r} is not a trace id", hint=f"write {_TRACE_HEX} hex characters, the first of them, or `last`; fr ls lists traces"
+        )
     if len(prefix) < SHORTEST_PREFIX:
-        raise BadInput(f"{text!r} is too short for a trace id", hint=f"write at least {SHORTEST_PREFIX} characters of it; fr ls lists traces")
+        raise BadInput(
+            f"{text!r} is too short for a trace id", hint=f"write at least {SHORTEST_PREFIX} characters of it; fr ls lists traces"
+        )
     found = traces_like(store, prefix)
     if not found:
         raise _unknown(store, text, prefix)
@@ -55,13 +59,11 @@ def traces_like(store: Store, prefix: str) -> list[str]:
     """Full ids of the traces that begin with a hex prefix, oldest first. Reads only the days that the prefix allows."""
     days = days_of_prefix(prefix)
     low, high = bytes.fromhex(prefix.ljust(_TRACE_HEX, "0")), bytes.fromhex(prefix.ljust(_TRACE_HEX, "f"))
-    narrow = store.narrowed(
-        days=frozenset(day for day in store.segments.days if days[0] <= day <= days[1]), trace=prefix if is_trace_id(prefix) else None
+    possible = frozenset(day for day in store.segments.days if days[0] <= day <= days[1])
+    sql = (
+        "SELECT DISTINCT lower(hex(trace_id)) AS id FROM all_events WHERE trace_id >= ? AND trace_id <= ? AND kind <> 'process' ORDER BY id"
     )
-    _, rows = narrow.rows(
-        "SELECT DISTINCT lower(hex(trace_id)) AS id FROM all_events WHERE trace_id >= ? AND trace_id <= ? AND kind <> 'process' ORDER BY id",
-        (low, high),
-    )
+    _, rows = store.narrowed(days=possible).rows(sql, (low, high))
     return [row[0] for row in rows]
 
 

@@ -155,7 +155,9 @@ class Store:
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET parquet_metadata_cache = true")
         # Nothing outside of the store can be reached, whatever SQL comes.
-        connection.execute(f"SET allowed_directories = [{_quote(os.path.join(self.path, EVENTS))}, {_quote(os.path.join(self.path, BLOBS))}]")
+        connection.execute(
+            f"SET allowed_directories = [{_quote(os.path.join(self.path, EVENTS))}, {_quote(os.path.join(self.path, BLOBS))}]"
+        )
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         return connection

@@ -29,19 +29,17 @@ _PARAMS = (
     "params_sent params_echoed params_defaulted params_sha256 temperature top_p seed max_output_tokens reasoning_level"
     " service_tier_requested service_tier_used stream response_format_sha256"
 )
-_PROMPT = "system_prompt_sha256 system_prompt_blob messages_sha256 message_blobs tools_sha256 tool_names tool_choice request_parts request_bytes"
+_PROMPT = (
+    "system_prompt_sha256 system_prompt_blob messages_sha256 message_blobs tools_sha256 tool_names tool_choice request_parts request_bytes"
+)
 _ANSWER = (
     "output_blob reasoning_blob output_sha256 output_tool_calls response_shape_sha256 response_parts response_bytes finish_reason"
     " finish_reason_raw refusal safety"
 )
 _MONEY = "tokens_in tokens_out tokens_cache_read tokens_cache_write tokens_reasoning usage_raw cost_usd price_source price_version"
 _TIMES = "ttft_ms provider_ms ratelimit"
-_TRUTH = (
-    "phase capture_source replay_level replay_missing redaction_status redactions redaction_policy salvaged sample_weight writer_id seq record_id"
-)
-_HTTP = (
-    "request_method request_url request_headers http_status http_version response_headers response_end response_encoding response_wire_parts"
-)
+_TRUTH = "phase capture_source replay_level replay_missing redaction_status redactions redaction_policy salvaged sample_weight writer_id seq record_id"
+_HTTP = "request_method request_url request_headers http_status http_version response_headers response_end response_encoding response_wire_parts"
 
 
 class View(NamedTuple):

@@ -135,14 +135,14 @@ class BodyScan:
         return [edit._replace(start=edit.start + start, end=edit.end + start) for edit in assembly.finish(self._tally)]
 
     def _json(self, text: _Text, declared: bool, path: str) -> list[ByteEdit]:
+        look = self._leaves.look()
         try:
             value = decode_json(text.text)
+            look.at(value)
         except (ValueError, RecursionError):
             return self._json_with_places(text, declared, path)
         array_stream = _is_array_stream(value)
         if not array_stream:
-            look = self._leaves.look()
-            look.at(value)
             if look.is_clean():
                 return []
             if not look.is_spelled:
@@ -154,7 +154,7 @@ class BodyScan:
     def _json_with_places(self, text: _Text, declared: bool, path: str) -> list[ByteEdit]:
         try:
             document = parse_with_places(text.text)
-        except (ValueError, RecursionError):
+        except ValueError:
             return self._not_json(text, declared, path)
         rewrite = Rewrite(self._leaves, self._tally)
         rewrite.document(document, path)

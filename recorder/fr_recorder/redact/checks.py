@@ -21,8 +21,8 @@ _LOWER = frozenset(b"abcdefghijklmnopqrstuvwxyz")
 _LETTERS = _UPPER | _LOWER
 _STRONG_SYMBOLS = frozenset(b"!@#$%^*~+")
 _ENOUGH = 128
-_SMALL = 3
-_GROUPS = dict.fromkeys(_DIGITS, 1) | dict.fromkeys(_UPPER, 2) | dict.fromkeys(_LOWER, _SMALL)
+_CAPITAL, _SMALL = 2, 3
+_GROUPS = dict.fromkeys(_DIGITS, 1) | dict.fromkeys(_UPPER, _CAPITAL) | dict.fromkeys(_LOWER, _SMALL)
 _QUOTES = frozenset(b"\"'`")
 
 PLACEHOLDERS: frozenset[str] = words("""
@@ -54,9 +54,9 @@ def is_placeholder(value: bytes) -> bool:
 def is_opaque(value: bytes) -> bool:
     """Whether a value looks like a generated credential: 16 characters or more, no words, letters and digits mixed.
 
-    Identifiers and slugs (``next_page_of_results_2``, ``PrivateKeyTypes``) are told apart by how often digits, small and capital letters
-    change over: rarely where words are joined, at about every second character in random text. Random text without any digit counts from
-    20 characters on.
+    Slugs (``next_page_of_results_2``) are told apart by how often digits, small and capital letters change over: rarely where words are
+    joined, at about every second character in random text. Random text without any digit counts from 20 characters on and must have
+    capitals side by side, which ``PrivateKeyTypes`` has not.
     """
     if len(value) < 16 or is_placeholder(value) or value[:1] in (b".", b"/", b"~") or value[:4] in (b"http", b"file"):
         return False
@@ -64,16 +64,17 @@ def is_opaque(value: bytes) -> bool:
     characters = set(value)
     if not characters & _LETTERS or (not characters & _DIGITS and (value.islower() or value.isupper())):
         return False
-    longest_word = run = changes = before = 0
+    longest_word = run = changes = capitals = before = 0
     for byte in value:
         group = _GROUPS.get(byte, 0)
         run = run + 1 if group == _SMALL else 0
         longest_word = max(longest_word, run)
         changes += bool(before and group and group != before)
+        capitals += before == group == _CAPITAL
         before = group
     if characters & _DIGITS:
-        return changes * 6 >= len(value) and longest_word <= 12
-    return len(value) >= 20 and changes * 8 >= len(value) * 3 and longest_word <= 5
+        return changes * 6 >= len(value) and longest_word <= 18
+    return len(value) >= 20 and changes * 8 >= len(value) * 3 and capitals * 10 >= len(value) and longest_word <= 7
 
 
 def _mixed(buffer: Buffer, start: int, end: int) -> bool:

@@ -8,6 +8,7 @@ __all__ = ["Hit", "RedactionFailed", "Tally", "member_path"]
 
 _MOST_PATHS = 256
 _LONGEST_KEY = 60
+_LONGEST_PATH = 200
 
 
 class Hit(NamedTuple):
@@ -36,7 +37,7 @@ class Tally:
 
     def add(self, path: str, detector: str) -> None:
         """Count one replacement."""
-        place = (path, detector)
+        place = (path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}...", detector)
         if place not in self._counts and len(self._counts) >= _MOST_PATHS:
             place = ("...", detector)
         self._counts[place] = self._counts.get(place, 0) + 1

@@ -28,7 +28,7 @@ def parse_nested(text: str, depth: int) -> Document | None:
         return None
     try:
         return parse_with_places(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
 
 

@@ -125,6 +125,7 @@ class Look:
 
         Raises:
             TypeError: for a value of another type.
+            RecursionError: for a value nested too deeply.
         """
         kind = type(value)
         if kind is str:
@@ -218,7 +219,10 @@ class Look:
             return
         self.nested_quotes += text.count('"')
         inner = Look(self._engine, self._keys)
-        inner.at(value, depth + 1)
+        try:
+            inner.at(value, depth + 1)
+        except RecursionError:
+            self.suspect = True
         self.suspect = self.suspect or inner.suspect
         self.inner += inner.leaves
         self.inner += inner.inner

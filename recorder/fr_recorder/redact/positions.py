@@ -11,7 +11,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Any, NamedTuple
 
-__all__ = ["Document", "PlacedFloat", "PlacedInt", "PlacedList", "PlacedText", "json_literal", "parse_with_places", "place_of"]
+__all__ = ["DEEPEST", "Document", "PlacedFloat", "PlacedInt", "PlacedList", "PlacedText", "json_literal", "parse_with_places", "place_of"]
 
 
 class PlacedText(str):
@@ -43,6 +43,9 @@ class PlacedList(list[Any]):
     end: int
 
 
+DEEPEST = 200
+"""Nesting beyond this is refused, so that a document can always be walked."""
+
 Placed = PlacedText | PlacedInt | PlacedFloat | PlacedList
 
 
@@ -58,7 +61,6 @@ class Document(NamedTuple):
     shadowed: list[tuple[str, Any]]
 
 
-_SPACE = re.compile(r"[ \t\n\r]*")
 _ATOM = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false|null|NaN|-?Infinity")
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
@@ -81,12 +83,11 @@ def parse_with_places(text: str) -> Document:
     """Parse one JSON text.
 
     Raises:
-        ValueError: when the text is not JSON.
-        RecursionError: when it is nested too deeply.
+        ValueError: when the text is not JSON, or is nested more than :data:`DEEPEST` levels deep.
     """
     shadowed: list[tuple[str, Any]] = []
     try:
-        root, end = _value(text, _SPACE.match(text, 0).end(), shadowed)  # type: ignore[union-attr]
+        root, end = _value(text, _skip(text, 0), shadowed, 0)
     except (IndexError, StopIteration) as error:
         raise ValueError("the text ends within a value") from error
     if text[end:].strip(" \t\n\r"):
@@ -100,14 +101,16 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _value(text: str, position: int, shadowed: list[tuple[str, Any]]) -> tuple[Any, int]:
+def _value(text: str, position: int, shadowed: list[tuple[str, Any]], depth: int) -> tuple[Any, int]:
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
     character = text[position]
     if character == '"':
         return _text(text, position)
     if character == "{":
-        return _object(text, position, shadowed)
+        return _object(text, position, shadowed, depth + 1)
     if character == "[":
-        return _list(text, position, shadowed)
+        return _list(text, position, shadowed, depth + 1)
     match = _ATOM.match(text, position)
     if match is None:
         raise ValueError(f"no value at character {position}")
@@ -127,7 +130,7 @@ def _text(text: str, position: int) -> tuple[PlacedText, int]:
     return placed, end
 
 
-def _object(text: str, position: int, shadowed: list[tuple[str, Any]]) -> tuple[dict[str, Any], int]:
+def _object(text: str, position: int, shadowed: list[tuple[str, Any]], depth: int) -> tuple[dict[str, Any], int]:
     members: dict[str, Any] = {}
     position = _skip(text, position + 1)
     if text[position] == "}":
@@ -139,7 +142,7 @@ def _object(text: str, position: int, shadowed: list[tuple[str, Any]]) -> tuple[
         position = _skip(text, position)
         if text[position] != ":":
             raise ValueError(f"a colon is missing at character {position}")
-        value, position = _value(text, _skip(text, position + 1), shadowed)
+        value, position = _value(text, _skip(text, position + 1), shadowed, depth)
         if key in members:
             earlier = next(known for known in members if known == key)
             shadowed.append((earlier, members.pop(key)))
@@ -152,12 +155,12 @@ def _object(text: str, position: int, shadowed: list[tuple[str, Any]]) -> tuple[
         position = _skip(text, position + 1)
 
 
-def _list(text: str, position: int, shadowed: list[tuple[str, Any]]) -> tuple[PlacedList, int]:
+def _list(text: str, position: int, shadowed: list[tuple[str, Any]], depth: int) -> tuple[PlacedList, int]:
     items = PlacedList()
     items.start = position
     position = _skip(text, position + 1)
     while text[position] != "]":
-        value, position = _value(text, position, shadowed)
+        value, position = _value(text, position, shadowed, depth)
         items.append(value)
         position = _skip(text, position)
         if text[position] == ",":

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from fr_recorder.redact.bodies import EVENT_FORMATS, PATH, BodyScan, event_reader, format_of
+from fr_recorder.redact.damaged_json import damaged_json_edits
 from fr_recorder.redact.edits import splice, splice_bytes, without_overlaps
 from fr_recorder.redact.engine import engine_for
 from fr_recorder.redact.fields import field_of
@@ -90,6 +91,10 @@ class Redactor:
             self._ready = Leaves(engine_for(self._disabled), self._tokens)
         return self._ready
 
+    def _hits(self, tally: Tally) -> list[Hit]:
+        """What was counted. Names in paths come from the content, so they are redacted as well."""
+        return [hit._replace(path=self._leaves.text(hit.path, "", Tally())) for hit in tally.hits()]
+
     @property
     def policy_id(self) -> str:
         """Names everything that decides what is replaced: version, engine, and a digest over rules, names and modes."""
@@ -105,13 +110,13 @@ class Redactor:
         if look.is_clean():
             return text, []
         tally = Tally()
-        return leaves.text(text, path, tally), tally.hits()
+        return leaves.text(text, path, tally), self._hits(tally)
 
     @_fail_closed
     def value(self, value: Any, path: str) -> tuple[Any, list[Hit]]:
         """A decoded JSON value (tuples count as lists). The same object comes back when nothing was replaced."""
         tally = Tally()
-        return self._leaves.value(value, path, tally), tally.hits()
+        return self._leaves.value(value, path, tally), self._hits(tally)
 
     @_fail_closed
     def segments(self, segments: list[Segment]) -> tuple[list[Segment], list[Hit]]:
@@ -133,7 +138,7 @@ class Redactor:
             if look.is_clean():
                 return segments, []
         tally = Tally()
-        return [self._segment(segment, tally) for segment in segments], tally.hits()
+        return [self._segment(segment, tally) for segment in segments], self._hits(tally)
 
     def _segment(self, segment: Segment, tally: Tally) -> Segment:
         leaves = self._leaves
@@ -143,13 +148,20 @@ class Redactor:
         field = field_of(segment.key)
         if field is None and self._is_clean_segment(segment):
             return segment
-        rewrite = Rewrite(leaves, tally)
         key = leaves.text(segment.key, PATH, Tally())
         is_element = segment.kind == ELEMENT_KINDS.get(segment.key) and not isinstance(segment.value, str)
-        rewrite.document(parse_with_places(segment.text), member_path(PATH, key) + ("[]" if is_element else ""), field)
-        if not rewrite.edits:
+        path = member_path(PATH, key) + ("[]" if is_element else "")
+        try:
+            document = parse_with_places(segment.text)
+        except ValueError:
+            edits = damaged_json_edits(segment.text, leaves, path, tally)
+        else:
+            rewrite = Rewrite(leaves, tally)
+            rewrite.document(document, path, field)
+            edits = without_overlaps(rewrite.edits)
+        if not edits:
             return segment
-        new = splice(segment.text, without_overlaps(rewrite.edits))
+        new = splice(segment.text, edits)
         return Segment(segment.kind, new, key, decode_json(new))
 
     def _is_clean_segment(self, segment: Segment) -> bool:
@@ -161,25 +173,25 @@ class Redactor:
     def headers(self, headers: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[Hit]]:
         """Headers; names stay, values of telling ones become tokens."""
         tally = Tally()
-        return [(name, redact_header(name, value, self._leaves, tally)) for name, value in headers], tally.hits()
+        return [(name, redact_header(name, value, self._leaves, tally)) for name, value in headers], self._hits(tally)
 
     @_fail_closed
     def url(self, url: str) -> tuple[str, list[Hit]]:
         """A URL: the password of its user, telling parameters, and whatever patterns find."""
         tally = Tally()
-        return redact_url(url, self._leaves, "url", tally), tally.hits()
+        return redact_url(url, self._leaves, "url", tally), self._hits(tally)
 
     @_fail_closed
     def argv(self, argv: Sequence[str]) -> tuple[list[str], list[Hit]]:
         """A command line."""
         tally = Tally()
-        return redact_argument_list(list(argv), self._leaves, tally), tally.hits()
+        return redact_argument_list(list(argv), self._leaves, tally), self._hits(tally)
 
     @_fail_closed
     def env(self, name: str, value: str) -> tuple[str, list[Hit]]:
         """The value of an environment variable."""
         tally = Tally()
-        return redact_variable(name, value, self._leaves, member_path("env", name), tally), tally.hits()
+        return redact_variable(name, value, self._leaves, member_path("env", name), tally), self._hits(tally)
 
     def body(self, data: bytes, content_type: str | None, chunk_offsets: Sequence[int] = ()) -> RedactedBody:
         """A whole body, freed of its content-encoding: JSON, server-sent events, lines of JSON, form, multipart, text or binary.
@@ -194,9 +206,9 @@ class Redactor:
             scan = BodyScan(self._leaves, tally)
             edits = scan.edits(data, content_type) if data else []
             if not edits:
-                return RedactedBody(data, list(chunk_offsets), tally.hits(), "unscanned" if scan.unscanned else "clean")
+                return RedactedBody(data, list(chunk_offsets), self._hits(tally), "unscanned" if scan.unscanned else "clean")
             new, offsets = splice_bytes(data, edits, chunk_offsets)
-            hits = tally.hits()
+            hits = self._hits(tally)
             return RedactedBody(new, offsets, [*hits, Hit(PATH, "unscanned", 1)] if scan.unscanned else hits, "redacted")
         except Exception as error:  # noqa: BLE001 - whatever it is, the content must not get past
             return _failed(error, chunk_offsets)
@@ -245,9 +257,9 @@ class StreamScanner:
             self._reader.end()
             edits = self._assembly.finish(tally)
             if not edits:
-                return RedactedBody(data, list(chunk_offsets), tally.hits(), "clean")
+                return RedactedBody(data, list(chunk_offsets), self._redactor._hits(tally), "clean")
             new, offsets = splice_bytes(data, edits, chunk_offsets)
-            return RedactedBody(new, offsets, tally.hits(), "redacted")
+            return RedactedBody(new, offsets, self._redactor._hits(tally), "redacted")
         except Exception as error:  # noqa: BLE001 - whatever it is, the content must not get past
             return _failed(error, chunk_offsets)
 

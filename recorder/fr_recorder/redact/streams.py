@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from fr_recorder.redact.damaged_json import damaged_json_edits
 from fr_recorder.redact.edits import ByteEdit, Edit, difference, distribute, to_byte_edits, without_overlaps
 from fr_recorder.redact.hits import Tally
 from fr_recorder.redact.leaves import Leaves
@@ -125,36 +126,39 @@ class Assembly:
         self._root_is_events = root_is_events
         self._look = leaves.look()
         self._streams: dict[Key, _Stream] = {}
-        self._documents: list[Payload] = []
-        self._texts: list[tuple[Payload, Key, int]] = []
+        self._payloads: list[Payload] = []
+        self._texts: dict[int, Key] = {}
+        self._damaged: set[int] = set()
         self._lines: dict[str, list[Payload]] = {}
         self._left_out: list[tuple[ByteEdit, str]] = []
 
     def add(self, payload: Payload, name: str) -> None:
         """Add an event's content. What is not JSON is a piece of text, put together with others under ``name``."""
-        number = len(self._documents)
-        self._documents.append(payload)
+        number = len(self._payloads)
+        self._payloads.append(payload)
         try:
             value = decode_json(payload.text)
+            self._look.at(value)
+            self._gather(value, number)
         except (ValueError, RecursionError):
-            if not self._add_with_places(payload, number):
-                key = (name, "data")
-                self._texts.append((payload, key, number))
-                self._stream(key).add(number, payload.text)
-                self._look.leaves.append(payload.text)
-            return
-        self._look.at(value)
-        self._gather(value, number)
+            self._add_undecodable(payload, number, name)
 
-    def _add_with_places(self, payload: Payload, number: int) -> bool:
-        """JSON that names a member twice decodes only with places; it is rewritten without a first look."""
+    def _add_undecodable(self, payload: Payload, number: int, name: str) -> None:
+        """JSON that names a member twice, JSON that is cut off or nested too deeply, or no JSON at all."""
         try:
             document = parse_with_places(payload.text)
-        except (ValueError, RecursionError):
-            return False
+        except ValueError:
+            if payload.text.lstrip()[:1] in ("{", "[") and payload.text.strip() != "[DONE]":
+                self._look.suspect = True
+                self._damaged.add(number)
+                return
+            key = (name, "data")
+            self._texts[number] = key
+            self._stream(key).add(number, payload.text)
+            self._look.leaves.append(payload.text)
+            return
         self._look.suspect = True
         self._gather(document.root, number)
-        return True
 
     def add_line(self, payload: Payload) -> None:
         """Add text around the events (names, ids, comments), which stands for itself."""
@@ -227,16 +231,18 @@ class Assembly:
 
     def _document_edits(self, changed: dict[tuple[int, Key, int], str], tally: Tally) -> list[ByteEdit]:
         edits: list[ByteEdit] = []
-        texts = {number for _, _, number in self._texts}
         touched = {number for number, _, _ in changed}
-        for number, payload in enumerate(self._documents):
-            if number not in texts and (number in touched or not self._is_clean(payload)):
+        for number, payload in enumerate(self._payloads):
+            if number in self._texts:
+                key = self._texts[number]
+                new = changed.get((number, key, 0), payload.text)
+                if self._streams[key].is_scanned_alone(key):
+                    new = self._leaves.text(new, self._path_of(key), tally)
+                edits += payload.byte_edits(difference(payload.text, new))
+            elif number in self._damaged:
+                edits += payload.byte_edits(damaged_json_edits(payload.text, self._leaves, self._path, tally))
+            elif number in touched or not self._is_clean(payload):
                 edits += payload.byte_edits(self._rewritten(payload, number, changed, tally))
-        for payload, key, number in self._texts:
-            new = changed.get((number, key, 0), payload.text)
-            if self._streams[key].is_scanned_alone(key):
-                new = self._leaves.text(new, self._path_of(key), tally)
-            edits += payload.byte_edits(difference(payload.text, new))
         return edits
 
     def _is_clean(self, payload: Payload) -> bool:
@@ -250,7 +256,10 @@ class Assembly:
 
     def _rewritten(self, payload: Payload, number: int, changed: dict[tuple[int, Key, int], str], tally: Tally) -> list[Edit]:
         """Edits of one event's JSON: the new pieces, and what is replaced in the event by itself."""
-        document = parse_with_places(payload.text)
+        try:
+            document = parse_with_places(payload.text)
+        except ValueError:
+            return damaged_json_edits(payload.text, self._leaves, self._path, tally)
         counts: dict[Key, int] = {}
         new_pieces: dict[int, tuple[str, bool]] = {}
         spelled_changed = False

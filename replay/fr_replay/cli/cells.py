@@ -69,14 +69,19 @@ def field_text(value: Any, zone: tzinfo | None = None) -> str:
     return json_text(plain) if isinstance(plain, list | dict) else str(plain)
 
 
-def cell_text(value: Any, zone: tzinfo, *, longest: int = LONGEST_CELL) -> str:
-    """A value as one cell of a table, without line breaks: times in the zone, floats to six digits, long texts cut."""
+def cell_text(value: Any, zone: tzinfo, *, longest: int = LONGEST_CELL, short_in: int | None = None) -> str:
+    """A value as one cell of a table, without line breaks: times in the zone, floats to six digits, long texts cut.
+
+    Times in the year ``short_in`` are shown to the second and without the year.
+    """
     if value is None:
         return ""
     if isinstance(value, float):
         return _float_text(value)
     if isinstance(value, datetime):
         here = value.astimezone(zone) if value.tzinfo is not None else value
+        if here.year == short_in:
+            return here.strftime("%m-%d %H:%M:%S")
         return here.strftime("%Y-%m-%d %H:%M:%S") + (f".{here.microsecond // 1000:03}" if here.microsecond else "")
     if isinstance(value, Mapping):
         text = " ".join(f"{key}={cell_text(item, zone)}" for key, item in value.items())

@@ -12,7 +12,7 @@ class CommandRow(NamedTuple):
 
     Attributes:
         name: what is typed.
-        module: in this package; has a function ``command`` with typer's annotations, which returns the exit code or None, and
+        module: in this package; has a function of that name with typer's annotations, which returns the exit code or None, and
             may have ``CONTEXT_SETTINGS`` for its parser.
         help: one line for ``fr --help``.
     """

@@ -8,22 +8,33 @@ from typing import Annotated, Any
 
 import typer
 
-from fr_schema.errors import BadInput
+from fr_replay.filters import Selection
+from fr_replay.pseudonyms import user_ref_of
+from fr_replay.selectors import newest_days
+from fr_replay.store import Store
 
-from ..filters import Selection
-from ..pseudonyms import user_ref_of
-from ..selectors import newest_days
-from ..store import Store
 from .figures import count_of, money, one_line, span_of_time, tokens
 from .opened import open_for_command
 from .options import FormatOption, OutputOption, SinceOption, StoreOption, TimeZoneOption, UntilOption, Window, window_of
 from .output import measure, say, sink_for, terminal_width, write_parquet, write_rows
 from .table import Line, TableColumn, table_lines
 
-__all__ = ["COLUMNS", "STATUS_STYLES", "command"]
+__all__ = ["COLUMNS", "STATUS_STYLES", "ls"]
 
 COLUMNS = (
-    *("trace_id", "started_at", "name", "status", "exit_code", "llm_calls", "llm_errors", "tool_calls", "http_calls", "tokens_in", "tokens_out"),
+    *(
+        "trace_id",
+        "started_at",
+        "name",
+        "status",
+        "exit_code",
+        "llm_calls",
+        "llm_errors",
+        "tool_calls",
+        "http_calls",
+        "tokens_in",
+        "tokens_out",
+    ),
     *("cost_usd", "calls_without_cost", "duration_ms", "models", "session_id", "user_ref", "tags", "run_id", "is_run", "gaps"),
 )
 """What the machine-readable formats hold, in this order."""
@@ -46,7 +57,8 @@ _TABLE = (
 )
 
 
-def command(
+def ls(
+    *,
     number: Annotated[int, typer.Option("-n", metavar="N", min=1, help="At most so many traces.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     since: SinceOption = None,

@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
         code = _fail(f"{where}{error.strerror or error}", EXIT_BAD_INPUT)
-    except Exception as error:  # noqa: BLE001 - the last place that can turn an unknown error into one line
+    except Exception as error:
+        # The last place that can turn an unknown error into one line.
         if os.environ.get("FR_TRACEBACK"):
             raise
         code = _fail(f"internal error: {type(error).__name__}: {error}; set FR_TRACEBACK=1 for the traceback", EXIT_INTERNAL)
@@ -82,7 +83,9 @@ def _run(args: list[str]) -> int:
 
             return _say(f"fr {PACKAGE_VERSION} (store format {FORMAT_VERSION})")
         if option != "--store":
-            raise BadInput(f"there is no option {option} before the command", hint=_near(option, ("--store", "--version", "--help"), "fr --help"))
+            raise BadInput(
+                f"there is no option {option} before the command", hint=_near(option, ("--store", "--version", "--help"), "fr --help")
+            )
         if not equals:
             if not args:
                 raise BadInput("--store needs a path", hint="fr --store PATH COMMAND ...")
@@ -128,7 +131,7 @@ def _call(row: CommandRow, args: list[str]) -> int:
 
     parser = typer_command(row, import_module(f"{__package__}.{row.module}"))
     # The base of all complaints about arguments; its own module is another one in every release of typer.
-    usage_error = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
+    usage_error: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
     try:
         with parser.make_context(f"fr {row.name}", args) as context:
             code = parser.invoke(context)
@@ -144,7 +147,9 @@ def typer_command(row: CommandRow, module: Any) -> TyperCommand:
     import typer
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(row.name, context_settings={"help_option_names": ["-h", "--help"], **getattr(module, "CONTEXT_SETTINGS", {})})(module.command)
+    app.command(row.name, context_settings={"help_option_names": ["-h", "--help"], **getattr(module, "CONTEXT_SETTINGS", {})})(
+        getattr(module, row.name)
+    )
     command: Any = typer.main.get_command(app)
     parsed: TyperCommand = command
     return parsed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..store import Store
+    from fr_replay.store import Store
 
 __all__ = ["close_opened", "notes_of_opened", "open_for_command"]
 
@@ -14,7 +14,7 @@ _opened: list[Store] = []
 
 def open_for_command(path: str | None) -> Store:
     """Open a store for reading; ``main`` prints its notes and then exits with 2. Raises NotAStore, FormatTooNew or OSError."""
-    from ..store import open_store
+    from fr_replay.store import open_store
 
     store = open_store(path)
     _opened.append(store)

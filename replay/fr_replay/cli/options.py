@@ -7,21 +7,24 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from fr_replay.times import FORMS, parse_time, zone_of
 from fr_schema.errors import BadInput
-
-from ..times import FORMS, parse_time, zone_of
 
 __all__ = ["FormatOption", "OutputOption", "SinceOption", "StoreOption", "TimeZoneOption", "UntilOption", "Window", "window_of"]
 
 StoreOption = Annotated[str | None, typer.Option("--store", metavar="PATH", help="The store; else FR_STORE, else ./.flightrecorder.")]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", "-f", metavar="FORMAT", help="table, json, jsonl, csv, parquet or markdown; else by the file's ending, else table.")
+    str | None,
+    typer.Option(
+        "--format", "-f", metavar="FORMAT", help="table, json, jsonl, csv, parquet or markdown; else by the file's ending, else table."
+    ),
 ]
 OutputOption = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of the terminal.")]
 SinceOption = Annotated[str | None, typer.Option("--since", metavar="TIME", help=f"From then on: {FORMS}.")]
 UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Up to then; written like --since.")]
 TimeZoneOption = Annotated[
-    str | None, typer.Option("--tz", metavar="ZONE", help="Time zone of times read and shown, such as UTC or Europe/Berlin; else this machine's.")
+    str | None,
+    typer.Option("--tz", metavar="ZONE", help="Time zone of times read and shown, such as UTC or Europe/Berlin; else this machine's."),
 ]
 
 

@@ -1,6 +1,7 @@
 """Where answers go: the terminal, a pipe or a file, as a table, JSON, JSON lines, CSV, Parquet or Markdown.
 
-The only module that imports rich, and only to print on a terminal. What goes into a pipe or a file is plain: no colours, nothing cut to a width.
+The only module that imports rich, and only to print on a terminal. What goes into a pipe or a file is plain: no colours, and
+nothing cut to a width.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import IO, Any, NamedTuple
 
 from fr_schema.errors import BadInput
@@ -71,7 +72,11 @@ def sink_for(format_name: str | None, path: str | None, zone: tzinfo, *, zone_gi
 
 def say(message: str) -> None:
     """A word to the person, on stderr, so that it never mixes with data."""
-    print("fr:", " ".join(message.split()), file=sys.stderr)  # noqa: T201 - this is a command-line program
+    try:
+        print("fr:", " ".join(message.split()), file=sys.stderr, flush=True)  # noqa: T201 - this is a command-line program
+    except OSError:
+        # Nobody reads stderr any more; what the command does, and its exit code, must not depend on that.
+        return
 
 
 def terminal_width(path: str | None = None) -> int | None:
@@ -87,17 +92,22 @@ def write_rows(
     rows: Sequence[Sequence[Any]],
     table: Callable[[int | None], list[Line]] | None = None,
     *,
-    may_drop: bool = False,
+    ours: bool = False,
+    wraps: bool = False,
 ) -> None:
     """Write rows in the sink's format.
 
     Args:
         table: makes the lines of the table for a width, where a command has a better one than that of all columns.
-        may_drop: a table may leave out its last columns where the terminal is narrow, and then says so.
+        ours: the columns were chosen by us: a table leaves out empty ones, and where the terminal is narrow the last ones, which it says.
+        wraps: a table goes on below where a text is too wide, instead of cutting it.
     """
     if sink.format == "table":
         width = terminal_width(sink.path)
-        write_lines(table(width) if table is not None else _generic_table(sink, names, rows, width, may_drop), sink.path)
+        lines, dropped = (table(width), []) if table is not None else _generic_table(sink, names, rows, width, ours=ours, wraps=wraps)
+        write_lines(lines, sink.path)
+        if dropped:
+            say(f"for want of width without {', '.join(dropped)}; --format json has all")
         return
     maker = _MAKERS[sink.format]
     with _open(sink.path, newline="" if sink.format == "csv" else None) as file:
@@ -137,7 +147,9 @@ def write_lines(lines: Iterable[Line], path: str | None = None) -> None:
         text = Text()
         for part, style in line.spans:
             text.append(part, style)
-        pieces = text.wrap(console, max(width - line.indent, 20), tab_size=4) if line.wrap and text.cell_len > width - line.indent else [text]
+        pieces = (
+            text.wrap(console, max(width - line.indent, 20), tab_size=4) if line.wrap and text.cell_len > width - line.indent else [text]
+        )
         for piece in pieces:
             piece.rstrip()
             console.print(Text(" " * line.indent) + piece, soft_wrap=True)
@@ -146,20 +158,26 @@ def write_lines(lines: Iterable[Line], path: str | None = None) -> None:
 # -- tables of any columns
 
 
-def _generic_table(sink: Sink, names: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None, may_drop: bool) -> list[Line]:
-    cells = [[cell_text(value, sink.zone) for value in row] for row in rows]
-    columns = [_column_for(name, [row[index] for row in rows], [row[index] for row in cells]) for index, name in enumerate(names)]
-    if may_drop:
+def _generic_table(
+    sink: Sink, names: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None, *, ours: bool, wraps: bool
+) -> tuple[list[Line], list[str]]:
+    """The lines, and the names of columns that did not fit."""
+    kept = [index for index in range(len(names)) if not ours or not rows or any(row[index] not in (None, [], "") for row in rows)]
+    this_year = datetime.now(sink.zone).year if ours and width is not None else None
+    cells = [[cell_text(row[index], sink.zone, short_in=this_year) for index in kept] for row in rows]
+    columns = [_column_for(names[i], [row[i] for row in rows], [row[at] for row in cells]) for at, i in enumerate(kept)]
+    if ours:
         columns = [column._replace(rank=max(index - _NEVER_DROPPED + 1, 0)) for index, column in enumerate(columns)]
+    if wraps:
+        columns = [column._replace(wraps=column.least is not None) for column in columns]
+    dropped: list[str] = []
     if width is not None and cells:
-        natural = [max([measure(column.header), *(measure(row[i]) for row in cells)]) for i, column in enumerate(columns)]
-        fitted = fit_columns(columns, natural, width)
-        if sum(cell for _, cell in fitted) + 2 * (len(fitted) - 1) > width:
-            return _record_lines(names, cells)
-        dropped = [name for index, name in enumerate(names) if index not in dict(fitted) and any(row[index] for row in cells)]
-        if dropped:
-            say(f"left out for want of width: {', '.join(dropped)}; --format json has all")
-    return table_lines(columns, cells, width=width, measure=measure)
+        natural = [max([len(column.header), *(measure(row[i]) for row in cells)]) for i, column in enumerate(columns)]
+        fitted = dict(fit_columns(columns, natural, width))
+        if sum(fitted.values()) + 2 * (len(fitted) - 1) > width:
+            return _record_lines([column.header for column in columns], cells), []
+        dropped = [column.header for index, column in enumerate(columns) if index not in fitted]
+    return table_lines(columns, cells, width=width, measure=measure), dropped
 
 
 def _column_for(name: str, values: Sequence[Any], cells: Sequence[str]) -> TableColumn:
@@ -221,7 +239,9 @@ def _csv(sink: Sink, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Ite
 
 
 def _markdown(sink: Sink, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    numeric = [any(row[i] is not None for row in rows) and all(_is_number(row[i]) for row in rows if row[i] is not None) for i in range(len(names))]
+    numeric = [
+        any(row[i] is not None for row in rows) and all(_is_number(row[i]) for row in rows if row[i] is not None) for i in range(len(names))
+    ]
     yield f"| {' | '.join(names)} |\n"
     yield f"| {' | '.join('---:' if right else '---' for right in numeric)} |\n"
     for row in rows:

@@ -13,7 +13,7 @@ from .figures import count_of, money, span_of_time
 from .options import StoreOption
 from .output import say
 
-__all__ = ["CONTEXT_SETTINGS", "DURABILITIES", "command", "summary_line"]
+__all__ = ["CONTEXT_SETTINGS", "DURABILITIES", "record", "summary_line"]
 
 CONTEXT_SETTINGS = {"allow_interspersed_args": False}
 """Options behind the command's name belong to the command."""
@@ -21,12 +21,16 @@ CONTEXT_SETTINGS = {"allow_interspersed_args": False}
 DURABILITIES = ("os", "group", "sync")
 
 
-def command(
+def record(
+    *,
     argv: Annotated[list[str], typer.Argument(metavar="-- CMD [ARG ...]", help="The command, as it is typed without fr.")],
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A name for the trace; else the command's.")] = None,
     durability: Annotated[
         str | None,
-        typer.Option(metavar="|".join(DURABILITIES), help="What the record survives: os: kill -9; group (default): power loss, but for the last 50 ms; sync: power loss."),
+        typer.Option(
+            metavar="|".join(DURABILITIES),
+            help="What the record survives: os: kill -9; group (default): power loss, but for the last 50 ms; sync: power loss.",
+        ),
     ] = None,
     store: StoreOption = None,
 ) -> int:
@@ -35,7 +39,7 @@ def command(
     Its input, output, signals and exit code are passed through. The last line on stderr names the trace. Exit code: the command's;
     127 when there is no such command, 126 when it cannot be executed, 2 for wrong options.
     """
-    from ..capture import chosen_store, die_like, record_command
+    from fr_replay.capture import chosen_store, die_like, record_command
 
     if durability is not None and durability not in DURABILITIES:
         raise BadInput(f"--durability is {durability!r}", hint=f"it is one of {', '.join(DURABILITIES)}")
@@ -45,7 +49,7 @@ def command(
             _seal_and_say(recording.store.path, recording.trace, argv, recording)
         except (FlightError, OSError) as error:
             reason = error.one_line() if isinstance(error, FlightError) else str(error)
-            say(f"recorded trace {recording.trace}, still in its journals: they could not be sealed ({reason}); the next fr command will try again")
+            say(f"recorded trace {recording.trace}; its journals could not be sealed yet ({reason}), the next fr command will try again")
         except Exception as error:  # noqa: BLE001 - the record is on disk; whatever fails behind it must not change the command's exit code
             say(f"recorded trace {recording.trace}, but its summary failed: {type(error).__name__}: {error}")
     return die_like(recording.status)
@@ -53,15 +57,16 @@ def command(
 
 def _seal_and_say(store_path: str, trace: str, argv: Sequence[str], recording: Any) -> None:
     """Turn the run's journals into Parquet, and say the last line. Raises OSError when they cannot be sealed."""
-    from ..capture import seal_dead_journals
-    from ..segments import journals_of_trace, segments_of_run
-    from ..store import Store
+    from fr_replay.capture import seal_dead_journals
+    from fr_replay.segments import journals_of_trace, segments_of_run
+    from fr_replay.store import Store
 
     written = journals_of_trace(store_path, trace)
     sealed = seal_dead_journals(store_path, trace=trace)
     for journal in sealed:
         if journal.damage:
-            say(f"the end of a journal is damaged ({'; '.join(journal.damage[:3])}); what could be read is in the store, the rest in {journal.kept}")
+            reason = "; ".join(journal.damage[:3])
+            say(f"a journal is damaged: {reason}; what could be read of it is in the store, and the damaged file in {journal.kept}")
     store = Store(store_path, segments_of_run(store_path, trace, written, sealed), trace=trace)
     try:
         names, rows = store.rows("SELECT * FROM traces WHERE trace_id = ?", (trace,))
@@ -84,6 +89,8 @@ def summary_line(trace: str, facts: dict[str, Any]) -> str:
         parts.append(money(facts["cost_usd"]) + ("+" if facts["calls_without_cost"] else ""))
     if facts["duration_ms"]:
         parts.append(span_of_time(facts["duration_ms"]))
+    if facts["llm_errors"]:
+        parts.append(f"{facts['llm_errors']} failed")
     if facts["gaps"]:
         parts.append(f"{count_of(facts['gaps'], 'gap')}: fr show {trace[:12]} names them")
     return " · ".join(parts)
@@ -91,8 +98,8 @@ def summary_line(trace: str, facts: dict[str, Any]) -> str:
 
 def _warning(store: Any, trace: str, argv: Sequence[str], facts: dict[str, Any], recording: Any) -> str:
     """The last line of a run in which no model call was seen: that, and why."""
-    from ..capture import seams
-    from ..nothing_seen import RunFacts, reason_of
+    from fr_replay.capture import seams
+    from fr_replay.nothing_seen import RunFacts, reason_of
 
     _, processes = store.rows("SELECT seams FROM processes WHERE seams IS NOT NULL")
     _, hosts = store.rows("SELECT coalesce(server_address, '?'), count(*) FROM http WHERE operation IS NULL GROUP BY 1")

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ..contents import Contents
-from ..decision import read_decision
-from ..reading import open_trace, read_trace, rows_of
-from ..selectors import resolve_trace
-from ..store import Store
+from fr_replay.contents import Contents
+from fr_replay.decision import read_decision
+from fr_replay.reading import open_trace, read_trace, rows_of
+from fr_replay.selectors import resolve_trace
+from fr_replay.store import Store
+
 from .cells import json_text, json_value
 from .opened import open_for_command
 from .options import OutputOption, StoreOption, TimeZoneOption, window_of
@@ -21,10 +22,11 @@ from .show_json import decision_object, trace_object
 from .show_trace import trace_lines
 from .table import Line
 
-__all__ = ["command"]
+__all__ = ["show"]
 
 
-def command(
+def show(
+    *,
     trace: Annotated[str, typer.Argument(metavar="TRACE", help="Trace id, the beginning of one (4 characters or more), or `last`.")],
     step: Annotated[int | None, typer.Argument(metavar="STEP", min=1, help="Number of a model call in the trace.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Fold nothing.")] = False,
@@ -46,12 +48,12 @@ def command(
             found = trace_object(read_trace(near, contents)) if step is None else decision_object(read_decision(near, contents, step))
             write_text(json_text(json_value(found, window.zone if window.zone_given else None), indent=2), output)
         else:
-            write_lines(_lines(near, contents, step, window.zone, terminal_width(output), full), output)
+            write_lines(_lines(near, contents, step, zone=window.zone, width=terminal_width(output), full=full), output)
     finally:
         near.close()
 
 
-def _lines(near: Store, contents: Contents, step: int | None, zone: tzinfo, width: int | None, full: bool) -> list[Line]:
+def _lines(near: Store, contents: Contents, step: int | None, *, zone: tzinfo, width: int | None, full: bool) -> list[Line]:
     options: dict[str, Any] = {"width": width, "full": full, "measure": measure}
     if step is None:
         return trace_lines(read_trace(near, contents), zone, **options)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
+from fr_replay.decision import AskedTool, Decision
+from fr_replay.messages import Message, call_text
+from fr_replay.reading import Row
 from fr_schema.providers.conversation import ShownCall
 
-from ..decision import AskedTool, Decision
-from ..messages import Message, call_text
-from ..reading import Row
-from .figures import clock_time, count_of, first_words, money, offset, one_line, span_of_time, tokens
+from .figures import clock_time, count_of, first_words, money, offset, one_line, span_of_time, tokens, visible
 from .folding import FOLD_HINT, fold_items, text_lines
 from .show_trace import NO_END, STATUS_STYLES, model_text
 from .table import Line, TableColumn, table_lines
@@ -31,6 +31,7 @@ _EFFECTS = {"write": "yellow", "irreversible": "bold red"}
 _MESSAGES_HEAD = 4
 _MESSAGES_TAIL = 16
 _WORDS = 160
+_ONE_LINE = 100
 _ATTEMPT_TABLE = (
     TableColumn("try", right=True),
     TableColumn("http", right=True),
@@ -63,7 +64,7 @@ def _title(text: str, note: str = "") -> list[Line]:
     return [Line(()), Line((*spans, (f"  {note}", "dim")) if note else tuple(spans))]
 
 
-def _labelled(facts: Iterable[tuple[str, str]], width: int = 9) -> list[Line]:
+def _labelled(facts: Iterable[tuple[str, str]], width: int = 10) -> list[Line]:
     return [Line(((f"{label:<{width}}", "dim"), (text, None)), 2) for label, text in facts if text]
 
 
@@ -79,7 +80,10 @@ def _header(decision: Decision, trace_start: datetime, zone: tzinfo) -> list[Lin
         Line((*title, (status, STATUS_STYLES.get(status, "green")))),
         *_labelled(
             [
-                ("model", f"{model_text(call)} ({_SOURCES.get(call['model_resolved_source'] or 'unknown', call['model_resolved_source'])})"),
+                (
+                    "model",
+                    f"{model_text(call)} ({_SOURCES.get(call['model_resolved_source'] or 'unknown', call['model_resolved_source'])})",
+                ),
                 ("asked", one_line(" · ".join(str(v) for v in (call["provider"], call["api_flavor"], call["server_address"]) if v))),
                 ("started", f"{clock_time(call['started_at'], zone)}, {since} in the trace"),
                 ("took", _timing(decision)),
@@ -89,7 +93,12 @@ def _header(decision: Decision, trace_start: datetime, zone: tzinfo) -> list[Lin
                 ("sdk", one_line(" ".join(filter(None, (call["sdk_name"], call["sdk_version"]))))),
                 ("ids", one_line(" · ".join(filter(None, (call["response_id"], call["provider_request_id"], call["system_fingerprint"]))))),
                 ("redacted", _redactions(call)),
-                ("replay", "" if call["replay_level"] == "exact_io" else f"not exactly on record: {one_line(', '.join(call['replay_missing'] or ()))}"),
+                (
+                    "replay",
+                    ""
+                    if call["replay_level"] == "exact_io"
+                    else f"not exactly on record: {one_line(', '.join(call['replay_missing'] or ()))}",
+                ),
             ]
         ),
     ]
@@ -141,7 +150,11 @@ def _params(call: Row) -> list[Line]:
     layers = [
         ("sent", _pairs(named)),
         ("echoed", _pairs(echoed)),
-        ("default", "  ".join(f"{key}={_json(row.get('value'))} ({row.get('origin')})" for key, row in defaulted.items())),
+        (
+            "default",
+            "  ".join(f"{key}={_json(row['value'])} ({row['origin']})" for key, row in defaulted.items() if row["value"] is not None),
+        ),
+        ("not known", ", ".join(key for key, row in defaulted.items() if row["value"] is None)),
         ("choice", "" if call["tool_choice"] is None else f"tool_choice={call['tool_choice']}"),
     ]
     lines = _labelled(layers)
@@ -234,6 +247,8 @@ def _message(message: Message, asked: dict[str, ShownCall], system_prompt: str |
     lines = [Line(((f"{message.position:>3} ", "dim"), (one_line(message.role), style)), 0)]
     if message.text is not None and message.text == system_prompt:
         lines[0] = Line((*lines[0].spans, ("  the system prompt above", "dim")))
+    elif message.text is not None and _is_short(message):
+        lines[0] = Line((*lines[0].spans, ("  ", None), (visible(message.text), None)), 0)
     elif message.text is not None:
         lines += text_lines(message.text, indent=4, full=full)
     lines += [Line(((f"[{one_line(part)}]", "dim"),), 4) for part in message.other]
@@ -246,6 +261,12 @@ def _message(message: Message, asked: dict[str, ShownCall], system_prompt: str |
         lines.append(Line(((f"result of {what}", "dim"), *failed), 4))
         lines += text_lines(result.content, indent=6, full=full)
     return lines
+
+
+def _is_short(message: Message) -> bool:
+    """True for a message of one short line and nothing else, which then stands beside its role."""
+    text = message.text or ""
+    return len(text) <= _ONE_LINE and "\n" not in text and not (message.calls or message.results or message.other)
 
 
 # -- what it answered
@@ -285,7 +306,10 @@ def _asked(asked: AskedTool, full: bool) -> list[Line]:
         spans: Sequence[tuple[str, str | None]] = (
             ("ran: ", "dim"),
             *((((f"{effect} ", _EFFECTS.get(effect)),)) if effect != "unknown" else ()),
-            (f"{one_line(outcome)}, {span_of_time(made['duration_ms']) or 'no end on record'}", "red" if made["status"] == "error" else None),
+            (
+                f"{one_line(outcome)}, {span_of_time(made['duration_ms']) or 'no end on record'}",
+                "red" if made["status"] == "error" else None,
+            ),
             (f"  {one_line(made['code_location'] or '')}", "dim"),
         )
         lines.append(Line(tuple(spans), 4))

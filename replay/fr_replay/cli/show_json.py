@@ -5,15 +5,39 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..decision import AskedTool, Decision
-from ..messages import Message, parsed
-from ..reading import Row, TraceReading
+from fr_replay.decision import AskedTool, Decision
+from fr_replay.messages import Message, parsed
+from fr_replay.reading import Row, TraceReading
 
 __all__ = ["decision_object", "trace_object"]
 
 _CALL = (
-    *("started_at", "ended_at", "duration_ms", "status", "phase", "error_type", "error_message", "session_id", "task_id", "user_ref", "tenant_id"),
-    *("agent_name", "agent_version", "tags", "service", "environment", "region", "host", "pid", "code_version", "code_dirty", "code_location"),
+    *(
+        "started_at",
+        "ended_at",
+        "duration_ms",
+        "status",
+        "phase",
+        "error_type",
+        "error_message",
+        "session_id",
+        "task_id",
+        "user_ref",
+        "tenant_id",
+    ),
+    *(
+        "agent_name",
+        "agent_version",
+        "tags",
+        "service",
+        "environment",
+        "region",
+        "host",
+        "pid",
+        "code_version",
+        "code_dirty",
+        "code_location",
+    ),
     *("lane", "capture_source", "replay_level", "replay_missing", "redaction_status", "redactions", "redaction_policy"),
 )
 _MODEL = (
@@ -21,13 +45,43 @@ _MODEL = (
     *("model_resolved", "model_resolved_source", "system_fingerprint", "response_id", "provider_request_id"),
 )
 _USAGE = (
-    *("tokens_in", "tokens_out", "tokens_cache_read", "tokens_cache_write", "tokens_reasoning", "cost_usd", "price_source", "price_version"),
+    *(
+        "tokens_in",
+        "tokens_out",
+        "tokens_cache_read",
+        "tokens_cache_write",
+        "tokens_reasoning",
+        "cost_usd",
+        "price_source",
+        "price_version",
+    ),
 )
 _ATTEMPT = (
-    *("attempt_no", "started_at", "ended_at", "duration_ms", "status", "http_status", "response_end", "retry_cause", "backoff_ms", "ttft_ms"),
+    *(
+        "attempt_no",
+        "started_at",
+        "ended_at",
+        "duration_ms",
+        "status",
+        "http_status",
+        "response_end",
+        "retry_cause",
+        "backoff_ms",
+        "ttft_ms",
+    ),
     *("provider_ms", "chunks", "request_method", "request_url", "request_bytes", "response_bytes", "error_type", "error_message"),
 )
-_MADE = ("started_at", "duration_ms", "status", "side_effect", "error_type", "error_message", "tool_result_bytes", "tool_result_form", "code_location")
+_MADE = (
+    "started_at",
+    "duration_ms",
+    "status",
+    "side_effect",
+    "error_type",
+    "error_message",
+    "tool_result_bytes",
+    "tool_result_form",
+    "code_location",
+)
 
 
 def trace_object(reading: TraceReading) -> dict[str, Any]:
@@ -64,7 +118,9 @@ def decision_object(decision: Decision) -> dict[str, Any]:
             "tool_choice": _json(call["tool_choice"]),
             "stream": call["stream"],
         },
-        "system_prompt": None if call["system_prompt_sha256"] is None else {"sha256": call["system_prompt_sha256"], "text": decision.system_prompt},
+        "system_prompt": None
+        if call["system_prompt_sha256"] is None
+        else {"sha256": call["system_prompt_sha256"], "text": decision.system_prompt},
         "messages": [_message(message) for message in decision.messages],
         "request_body": decision.request_body,
         "tools": {"sha256": call["tools_sha256"], "definitions": [vars_of(tool) for tool in decision.tools]},

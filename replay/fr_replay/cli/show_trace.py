@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 
-from ..messages import call_text
-from ..reading import Row, TraceReading
+from fr_replay.messages import call_text
+from fr_replay.reading import Row, TraceReading
+
 from .figures import clock_time, count_of, first_words, money, offset, one_line, size, span_of_time, tokens
 from .folding import FOLD_HINT, fold_items
 from .table import Line, TableColumn, table_lines
@@ -49,7 +50,12 @@ _HTTP_TABLE = (
     TableColumn("request", least=30),
     TableColumn("error", least=10, rank=2, styles={}),
 )
-_DECISION_TABLE = (TableColumn("at", right=True), TableColumn("decision", least=12), TableColumn("from", least=20), TableColumn("code", least=16, rank=1))
+_DECISION_TABLE = (
+    TableColumn("at", right=True),
+    TableColumn("decision", least=12),
+    TableColumn("from", least=20),
+    TableColumn("code", least=16, rank=1),
+)
 
 Measure = Callable[[str], int]
 
@@ -58,8 +64,9 @@ def trace_lines(reading: TraceReading, zone: tzinfo, *, width: int | None, full:
     """The header of a trace, and a table of each kind of thing that happened."""
     start = reading.trace["started_at"]
     lines = _header(reading, zone)
+    only = _only_model(reading.steps)
     tables: tuple[tuple[str, Sequence[TableColumn], list[Row], Callable[[Row, datetime], list[str]]], ...] = (
-        ("steps", _STEP_TABLE, reading.steps, _step_cells),
+        ("steps", _STEP_TABLE, reading.steps, lambda row, at: _step_cells(row, at, model=only is None)),
         ("tools", _TOOL_TABLE, reading.tools, _tool_cells),
         ("other HTTP calls", _HTTP_TABLE, reading.http, _http_cells),
         ("decisions of the program", _DECISION_TABLE, reading.decisions, _decision_cells),
@@ -93,9 +100,7 @@ def _header(reading: TraceReading, zone: tzinfo) -> list[Line]:
     title: list[tuple[str, str | None]] = [("trace ", "bold"), (trace["trace_id"], "bold")]
     title += [(f"  {one_line(trace['name'])}", "bold cyan")] if trace["name"] else []
     title += [("  ", None), (status, STATUS_STYLES.get(status, "green"))]
-    return [Line(tuple(title))] + [
-        Line(((f"{label:<9}", "dim"), (text, None)), 2) for label, text in _facts(reading, zone) if text
-    ]
+    return [Line(tuple(title))] + [Line(((f"{label:<9}", "dim"), (text, None)), 2) for label, text in _facts(reading, zone) if text]
 
 
 def _facts(reading: TraceReading, zone: tzinfo) -> list[tuple[str, str]]:
@@ -105,6 +110,7 @@ def _facts(reading: TraceReading, zone: tzinfo) -> list[tuple[str, str]]:
         ("cwd", one_line(run.get("cwd") or "")),
         ("started", f"{clock_time(trace['started_at'], zone)} {trace['started_at'].astimezone(zone):%Z}, {_how_it_ended(trace, run)}"),
         ("did", _totals(trace)),
+        ("model", _only_model(reading.steps) or ""),
         ("code", _code(trace, reading)),
         ("python", _python(reading)),
         ("host", _host(trace)),
@@ -193,11 +199,18 @@ def model_text(row: Row) -> str:
     return one_line(f"{asked or '?'} -> {ran}")
 
 
-def _step_cells(row: Row, start: datetime) -> list[str]:
+def _only_model(steps: Sequence[Row]) -> str | None:
+    """The one model of all steps, which then stands above the table; a failed call, which resolves to nothing, may be any."""
+    told = {model_text(row) for row in steps if row["model_resolved"] is not None}
+    asked = {row["model_requested"] for row in steps}
+    return told.pop() if len(told) == 1 and len(asked) == 1 else None
+
+
+def _step_cells(row: Row, start: datetime, *, model: bool) -> list[str]:
     return [
         str(row["step"]),
         _at(row, start),
-        model_text(row),
+        model_text(row) if model else "",
         tokens(row["tokens_in"]),
         tokens(row["tokens_out"]),
         money(row["cost_usd"]),
@@ -248,4 +261,9 @@ def _http_cells(row: Row, start: datetime) -> list[str]:
 
 def _decision_cells(row: Row, start: datetime) -> list[str]:
     data = row["data"] or ""
-    return [_at(row, start), one_line(row["decision_label"] or ""), first_words("" if data == "{}" else data, _WORDS), one_line(row["code_location"] or "")]
+    return [
+        _at(row, start),
+        one_line(row["decision_label"] or ""),
+        first_words("" if data == "{}" else data, _WORDS),
+        one_line(row["code_location"] or ""),
+    ]

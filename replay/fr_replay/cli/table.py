@@ -40,6 +40,7 @@ class TableColumn(NamedTuple):
         least: None when its cells are never cut (ids, numbers); else the width down to which they may be.
         rank: 0 when it is always shown; of the others the highest goes first where the terminal is narrow.
         styles: style of a cell by its text.
+        wraps: a cell that is too wide goes on below, instead of being cut.
     """
 
     header: str
@@ -47,6 +48,7 @@ class TableColumn(NamedTuple):
     least: int | None = None
     rank: int = 0
     styles: Mapping[str, str] = {}
+    wraps: bool = False
 
 
 def fit_columns(columns: Sequence[TableColumn], widths: Sequence[int], width: int | None) -> list[tuple[int, int]]:
@@ -102,13 +104,31 @@ def table_lines(
     fitted = fit_columns(columns, natural, None if width is None else width - indent)
     lines = [Line(_joined([(_padded(columns[i].header, w, columns[i].right, measure), "bold") for i, w in fitted]), indent, False)]
     for row in rows:
-        cells: list[Styled] = []
-        for index, cell_width in fitted:
-            column = columns[index]
-            text = cut_to(row[index], cell_width, measure)
-            cells.append((_padded(text, cell_width, column.right, measure), column.styles.get(row[index])))
-        lines.append(Line(_joined(cells), indent, False))
+        stacks = [_stack(row[index], columns[index], cell_width, measure) for index, cell_width in fitted]
+        for depth in range(max(map(len, stacks))):
+            cells = [
+                (
+                    _padded(stack[depth] if depth < len(stack) else "", cell_width, columns[index].right, measure),
+                    columns[index].styles.get(row[index]),
+                )
+                for (index, cell_width), stack in zip(fitted, stacks, strict=True)
+            ]
+            lines.append(Line(_joined(cells), indent, False))
     return lines
+
+
+def _stack(text: str, column: TableColumn, width: int, measure: Measure) -> list[str]:
+    """A cell's lines: one that is cut, or as many as it takes."""
+    if not column.wraps or measure(text) <= width:
+        return [cut_to(text, width, measure)]
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if measure(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(cut_to(word, width, measure))
+    return lines if lines[0] else lines[1:]
 
 
 def _padded(text: str, width: int, right: bool, measure: Measure) -> str:

@@ -34,11 +34,11 @@ class RecordedAnswer:
     def chunks(self) -> Iterator[bytes]:
         gate, event = self._session.gate, self._event
         while (delivery := self._following()) is not None:
-            gate.wait(delivery.order)
+            gate.wait(delivery.order, delivery.at_us)
             yield self._hand_out(delivery)
         if event.end in ("closed", "abandoned") and not self._left:
             self._session.read_on(event)
-        gate.wait(event.deliveries[-1].order)
+        gate.wait(event.deliveries[-1].order, event.deliveries[-1].at_us)
         self.leave()
         if event.end not in ("eof", "cut"):
             raise self._session.failure_of(event)
@@ -46,7 +46,7 @@ class RecordedAnswer:
     async def achunks(self, *, pushed: bool = False) -> AsyncIterator[bytes]:
         gate, event = self._session.gate, self._event
         while (delivery := self._following()) is not None:
-            await gate.wait_async(delivery.order, delivery.turns)
+            await gate.wait_async(delivery.order, delivery.turns, delivery.at_us)
             yield self._hand_out(delivery)
         if event.end in ("closed", "abandoned") and not self._left:
             if pushed:
@@ -55,7 +55,7 @@ class RecordedAnswer:
         end = event.deliveries[-1]
         if event.end == "cancelled":
             await self._session.wait_for_cancel(end)
-        await gate.wait_async(end.order, end.turns)
+        await gate.wait_async(end.order, end.turns, end.at_us)
         self.leave()
         if event.end not in ("eof", "cut"):
             raise self._session.failure_of(event)
@@ -68,17 +68,17 @@ class RecordedAnswer:
     def _hand_out(self, delivery: Delivery) -> bytes:
         piece = self._pieces[self._handed]
         self._handed += 1
-        self._session.gate.passed(delivery.order, delivery.turns)
+        self._session.gate.passed(delivery.order, delivery.turns, delivery.at_us)
         end = self._event.deliveries[-1]
         last = self._handed == len(self._event.deliveries) - 2 and self._event.end in ("eof", "cut")
         if last and (end.order, end.turns) == (delivery.order + 1, delivery.turns):
             # A body of known length ends with its last byte: nobody may ever ask for the end itself.
-            self._session.gate.passed(end.order, end.turns)
+            self._session.gate.passed(end.order, end.turns, end.at_us)
         return piece
 
     async def failure(self) -> boundary.RecordedFailure:
         end = self._event.deliveries[-1]
-        await self._session.gate.wait_async(end.order, end.turns)
+        await self._session.gate.wait_async(end.order, end.turns, end.at_us)
         self.leave()
         return self._session.failure_of(self._event)
 
@@ -86,7 +86,7 @@ class RecordedAnswer:
         if not self._left:
             self._left = True
             for delivery in self._event.deliveries[1 + self._handed :]:
-                self._session.gate.passed(delivery.order, delivery.turns)
+                self._session.gate.passed(delivery.order, delivery.turns, delivery.at_us)
 
 
 class ReplayHttp:
@@ -114,8 +114,8 @@ class ReplayHttp:
     def serve(self) -> RecordedAnswer:
         event = self._check()
         first = event.deliveries[0]
-        self._session.gate.wait(first.order)
-        self._session.gate.passed(first.order, first.turns)
+        self._session.gate.wait(first.order, first.at_us)
+        self._session.gate.passed(first.order, first.turns, first.at_us)
         return self._answer(event)
 
     async def serve_async(self, *, hang: bool = True) -> RecordedAnswer:
@@ -127,8 +127,8 @@ class ReplayHttp:
         if unanswered and event.end != "error":
             # The program gave up before an answer came, and will do so again.
             await self._session.wait_for_cancel(first)
-        await self._session.gate.wait_async(first.order, first.turns)
-        self._session.gate.passed(first.order, first.turns)
+        await self._session.gate.wait_async(first.order, first.turns, first.at_us)
+        self._session.gate.passed(first.order, first.turns, first.at_us)
         return self._answer(event)
 
     def _answer(self, event: Event) -> RecordedAnswer:
@@ -165,8 +165,8 @@ class ReplayTool:
         if self._event.answer.get("form") == "iterator":
             return boundary.ToolAnswer(_RecordedItems(self._session, self._event), None)
         end = self._event.deliveries[-1]
-        self._session.gate.wait(end.order)
-        self._session.gate.passed(end.order, end.turns)
+        self._session.gate.wait(end.order, end.at_us)
+        self._session.gate.passed(end.order, end.turns, end.at_us)
         return self._answer(end)
 
     async def serve_async(self) -> boundary.ToolAnswer:
@@ -175,8 +175,8 @@ class ReplayTool:
         end = self._event.deliveries[-1]
         if self._event.end == "cancelled":
             await self._session.wait_for_cancel(end)
-        await self._session.gate.wait_async(end.order, end.turns)
-        self._session.gate.passed(end.order, end.turns)
+        await self._session.gate.wait_async(end.order, end.turns, end.at_us)
+        self._session.gate.passed(end.order, end.turns, end.at_us)
         return self._answer(end)
 
     def _answer(self, end: Delivery) -> boundary.ToolAnswer:
@@ -215,14 +215,15 @@ class _RecordedItems:
         handed = 0
         try:
             for delivery, item in zip(items, self._items, strict=True):
-                gate.wait(delivery.order)
-                gate.passed(delivery.order, delivery.turns)
+                gate.wait(delivery.order, delivery.at_us)
+                gate.passed(delivery.order, delivery.turns, delivery.at_us)
                 handed += 1
                 yield item
-            gate.wait(end.order)
+            gate.wait(end.order, end.at_us)
             self._raise_recorded_error()
         finally:
-            gate.skip([d.order for d in (*items[handed:], end)])
+            for delivery in (*items[handed:], end):
+                gate.passed(delivery.order, delivery.turns, delivery.at_us)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         gate = self._session.gate
@@ -230,14 +231,15 @@ class _RecordedItems:
         handed = 0
         try:
             for delivery, item in zip(items, self._items, strict=True):
-                await gate.wait_async(delivery.order, delivery.turns)
-                gate.passed(delivery.order, delivery.turns)
+                await gate.wait_async(delivery.order, delivery.turns, delivery.at_us)
+                gate.passed(delivery.order, delivery.turns, delivery.at_us)
                 handed += 1
                 yield item
-            await gate.wait_async(end.order, end.turns)
+            await gate.wait_async(end.order, end.turns, end.at_us)
             self._raise_recorded_error()
         finally:
-            gate.skip([d.order for d in (*items[handed:], end)])
+            for delivery in (*items[handed:], end):
+                gate.passed(delivery.order, delivery.turns, delivery.at_us)
 
     def _raise_recorded_error(self) -> None:
         if self._event.answer["status"] == "error":

@@ -20,11 +20,13 @@ from difflib import get_close_matches
 from importlib import resources
 from typing import Any, NamedTuple
 
+from fr_replay.times import parse_time
 from fr_schema.errors import BadInput
 
-from ..times import parse_time
+__all__ = ["BUILT_IN", "TIME_ARGUMENTS", "Question", "find_question", "is_question_name", "load_questions", "parse_question", "values_of"]
 
-__all__ = ["TIME_ARGUMENTS", "Question", "find_question", "is_question_name", "load_questions", "parse_question", "values_of"]
+BUILT_IN = "built in"
+"""Source of our own questions."""
 
 TIME_ARGUMENTS = ("since", "until")
 """Arguments whose values are points in time."""
@@ -66,7 +68,10 @@ def parse_question(text: str, source: str) -> Question:
         header[found[1]] = found[2].strip()
     missing = [key for key in ("name", "question") if not header.get(key)]
     if missing:
-        raise BadInput(f"{source} is not a question: it has no line `-- {missing[0]}: ...`", hint="the first lines are -- name:, -- question: and -- args:")
+        raise BadInput(
+            f"{source} is not a question: it has no line `-- {missing[0]}: ...`",
+            hint="the first lines are -- name:, -- question: and -- args:",
+        )
     if not is_question_name(header["name"]):
         raise BadInput(f"{source} has the name {header['name']!r}", hint="a name is lower-case words joined by dashes")
     arguments = dict(_argument(word, source) for word in header.get("args", "").split())
@@ -101,7 +106,7 @@ def load_questions(folders: str | None = None) -> dict[str, Question]:
 def _built_in() -> Iterator[Question]:
     for file in sorted(resources.files(__name__).iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):
-            yield parse_question(file.read_text(encoding="utf-8"), "built in")
+            yield parse_question(file.read_text(encoding="utf-8"), BUILT_IN)
 
 
 def find_question(name: str) -> Question:
@@ -109,7 +114,9 @@ def find_question(name: str) -> Question:
     questions = load_questions()
     if name not in questions:
         close = get_close_matches(name, questions, n=1)
-        raise BadInput(f"there is no question {name!r}", hint=f"did you mean fr query {close[0]}?" if close else "fr query --list lists them")
+        raise BadInput(
+            f"there is no question {name!r}", hint=f"did you mean fr query {close[0]}?" if close else "fr query --list lists them"
+        )
     return questions[name]
 
 
