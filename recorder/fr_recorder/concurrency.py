@@ -52,6 +52,7 @@ def install(observer: LaneObserver) -> None:
     if first:
         after_import("threading", _patch_threading)
         after_import("concurrent.futures.thread", _patch_pool)
+        after_import("concurrent.futures.process", _patch_process_pool)
         after_import("asyncio.base_events", _patch_asyncio)
 
 
@@ -118,6 +119,20 @@ def _patch_pool(module: ModuleType) -> None:
             return submit(self, job, *args, **kwargs)
         finally:
             leave_crossing(token)
+
+    pool.submit = _submit
+
+
+def _patch_process_pool(module: ModuleType) -> None:
+    pool: Any = module.ProcessPoolExecutor
+    submit = pool.submit
+    from .pooled import PooledJob
+
+    def _submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if inside_crossing() or _observer is None:
+            return submit(self, fn, *args, **kwargs)
+        lane = current_lane().child("pooled:" + _name_of(fn, type(fn).__name__))
+        return submit(self, PooledJob(lane.path, fn), *args, **kwargs)
 
     pool.submit = _submit
 

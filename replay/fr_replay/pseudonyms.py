@@ -6,8 +6,6 @@ import re
 
 from fr_schema.errors import BadInput
 
-from .capture import ContentStore, Encoder, keys_of_store, read_format
-
 __all__ = ["user_ref_of"]
 
 _PSEUDONYM = re.compile(r"u_[a-z2-7]{16}")
@@ -21,6 +19,8 @@ def user_ref_of(store_path: str, user: str) -> str:
     """
     if _PSEUDONYM.fullmatch(user):
         return user
+    from .capture import ContentStore, Encoder, keys_of_store, read_format
+
     keys = keys_of_store(read_format(store_path).store_id, create=False)
     if keys is None:
         raise BadInput(

@@ -31,7 +31,8 @@ from .capture import (
     temporary_folder,
 )
 from .store import Store
-from .tape_writer import RunRecord, is_crossing, read_run, stdin_of, write_tape
+from .engine.tape import Tape, load_tape
+from .tape_writer import RunRecord, read_run, stdin_of, write_tape
 
 __all__ = ["ReplayOutcome", "replay_trace"]
 
@@ -44,6 +45,7 @@ RECORD_ENDED = "record-ended"
 _EXIT_CODES = {IDENTICAL: 0, RECORD_ENDED: 0, DIVERGED: EXIT_DIVERGED, UNSUPPORTED: EXIT_UNSUPPORTED, ENDED_EARLY: EXIT_ENDED_EARLY}
 _STAND_IN = "[[fr:env:present]]"
 _POLL_S = 0.02
+_LISTED_UNUSED = 20
 _KILL_AFTER_S = 2.0
 
 
@@ -90,7 +92,7 @@ def replay_trace(store: Store, trace_id: str) -> ReplayOutcome:
     with temporary_folder() as folder:
         write_tape(store, record, folder, store_id)
         status, pid = _run(store, record, folder)
-        outcome = _judge(trace_id, record, folder, status, pid)
+        outcome = _judge(trace_id, record, load_tape(folder), folder, status, pid)
     outcome.seconds = time.monotonic() - started
     outcome.suspects = _suspects(store_id, record, outcome)
     return outcome
@@ -194,15 +196,15 @@ def _progress(folder: str) -> int:
     return total
 
 
-def _judge(trace_id: str, record: RunRecord, folder: str, status: ChildStatus, pid: int) -> ReplayOutcome:
+def _judge(trace_id: str, record: RunRecord, tape: Tape, folder: str, status: ChildStatus, pid: int) -> ReplayOutcome:
     verdicts = _verdicts(folder)
     recorded_exit = record.run["exit_code"]
-    calls = [row for row in record.rows if is_crossing(row)]
+    events = tape.all_events()
     outcome = ReplayOutcome(
         IDENTICAL,
         trace_id,
         served=_progress(folder),
-        recorded=len(calls),
+        recorded=len(events),
         tools={row["tool_name"]: "served" for row in record.rows if row["kind"] == "tool_call"},
         exit_code=(recorded_exit, status.code),
     )
@@ -214,9 +216,12 @@ def _judge(trace_id: str, record: RunRecord, folder: str, status: ChildStatus, p
         outcome.outcome = UNSUPPORTED
         outcome.facts = {"what": "no Python of the command reported in, so nothing could be handed out to it"}
         return outcome
-    unused = [row for v in verdicts for row in v["unused"]]
+    used = {number for v in verdicts for number in v["used"]}
+    unused = [event for event in events if event.number not in used and event.facts["required"]]
     main = next((v for v in verdicts if v["pid"] == pid), verdicts[0] if verdicts else {})
-    outcome.facts = {**main, "unused": unused, "unused_count": sum(v["unused_count"] for v in verdicts)}
+    outcome.facts = {k: v for k, v in main.items() if k != "used"}
+    outcome.facts["unused"] = [{"step": e.step, "kind": e.kind, "lane": e.lane, "request": e.request} for e in unused[:_LISTED_UNUSED]]
+    outcome.facts["unused_count"] = len(unused)
     killed = record.run["phase"] != "end" or any(row["phase"] != "end" for row in record.processes)
     if unused and not (killed and status.code == recorded_exit):
         outcome.outcome = ENDED_EARLY

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fr_schema.columns import BLOB_COLUMNS, EVENT_COLUMNS, Column
 from fr_schema.errors import DamagedFile, QueryFailed
-from fr_schema.fold import Blob, fold_journal
 from fr_schema.ids import day_of_trace
 from fr_schema.layout import BLOBS, EVENTS
-from fr_schema.rows import RowBuilder
 
 from .capture import chosen_store, read_format
 from .segments import Segments, fault_of_parquet, find_segments, set_aside
@@ -23,6 +21,8 @@ from .views import statements_for
 
 if TYPE_CHECKING:
     import duckdb
+
+    from fr_schema.fold import Blob
 
 __all__ = ["Parameters", "Store", "open_store"]
 
@@ -233,6 +233,8 @@ def live_tables(segments: Segments) -> dict[str, Any]:
     import pyarrow as pa
 
     from fr_schema.arrow_types import BLOBS_SCHEMA, EVENTS_SCHEMA
+    from fr_schema.fold import fold_journal
+    from fr_schema.rows import RowBuilder
 
     by_writer: dict[str, dict[bytes, Blob]] = {}
     folded_files = []

@@ -68,19 +68,21 @@ def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> N
     first = next((row for row in record.rows if row["redaction_policy"]), None)
     with _Content(store, folder, record.rows) as content:
         processes: dict[str, dict[str, Any]] = {}
-        for row in record.rows:
-            lane = lanes.get(row["writer_id"])
-            if lane is None or _inside_tool(row["lane"]):
+        jobs: dict[str, dict[str, Any]] = {}
+        for number, row in enumerate(record.rows):
+            root = lanes.get(row["writer_id"])
+            if root is None or _inside_tool(row["lane"]):
                 continue
-            process = processes.setdefault(
-                lane, {"events": [], "reads": {}, "stdout": None, "closed": closed.get(lane, False), "started_ns": 0}
-            )
+            process = processes.setdefault(root, {"events": [], "reads": {}, "stdout": None, "closed": closed.get(root, False), "started_ns": 0})
+            pooled = not _is_below(row["lane"], root)
             if is_crossing(row):
-                process["events"].append(_event(row, content, steps))
+                event = {"number": number, **_event(row, content, steps, ordered=not pooled)}
+                (jobs.setdefault(row["lane"], _no_job()) if pooled else process)["events"].append(event)
             elif row["kind"] == "env_read":
                 source = row["nd_source"].partition(":")[2]
                 values = list(accumulate(json.loads(content.bytes_of(row["nd_value_parts"]))))
-                process["reads"].setdefault(row["lane"], {}).setdefault(source, []).extend(values)
+                reads = jobs.setdefault(row["lane"], _no_job())["reads"] if pooled else process["reads"].setdefault(row["lane"], {})
+                reads.setdefault(source, []).extend(values)
             elif row["kind"] == "output" and row["nd_source"] == "stdout":
                 process["stdout"] = (process["stdout"] or []) + content.slices(row["nd_value_parts"])
         for row in record.processes:
@@ -96,9 +98,19 @@ def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> N
                 "packages": next((dict(row["packages"]) for row in record.processes if row["packages"]), {}),
             },
             "processes": processes,
+            "jobs": jobs,
         }
     with open(os.path.join(folder, INDEX_FILE), "w", encoding="utf-8") as file:
         json.dump(index, file)
+
+
+def _no_job() -> dict[str, Any]:
+    return {"events": [], "reads": {}}
+
+
+def _is_below(lane: str | None, root: str) -> bool:
+    """False for the lane of a job that came to this process from another one's pool."""
+    return lane is None or lane == root or lane.startswith(root + "/")
 
 
 def stdin_of(store: Store, record: RunRecord) -> bytes | None:
@@ -128,7 +140,7 @@ def _inside_tool(lane: str | None) -> bool:
     return lane is not None and "/tool:" in lane
 
 
-def _event(row: dict[str, Any], content: _Content, steps: dict[bytes, int]) -> dict[str, Any]:
+def _event(row: dict[str, Any], content: _Content, steps: dict[bytes, int], *, ordered: bool) -> dict[str, Any]:
     http = row["kind"] in ("llm_attempt", "http_call")
     event: dict[str, Any] = {
         "kind": "http" if http else row["kind"],
@@ -142,7 +154,8 @@ def _event(row: dict[str, Any], content: _Content, steps: dict[bytes, int]) -> d
             "span": row["span_id"].hex(),
             "location": row["code_location"],
             "redacted": any(not hit["path"].startswith("headers") for hit in row["redactions"] or ()),
-            "ordered": row["operation"] != "telemetry",
+            "ordered": ordered and row["operation"] != "telemetry",
+            "required": row["operation"] != "telemetry",
             "missing": ", ".join(row["replay_missing"] or ()) if row["phase"] == "end" else None,
             "issued_us": content.offset_us(row),
         },

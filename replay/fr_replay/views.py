@@ -214,20 +214,18 @@ MACROS = {
 
 _NAMED = re.compile(r"\w+")
 _BASES = ("all_events", "all_blobs")
+_CATALOGUES = frozenset(("show", "information_schema", "duckdb_views", "duckdb_tables", "duckdb_columns", "sqlite_master", "pg_catalog"))
 
 
 def statements_for(sql: str | None = None) -> list[tuple[str, str | None]]:
-    """What must be made before some SQL can run: names with the statements that make them, in order; None: all there is.
+    """What must be made before some SQL can run: names with the statements that make them, in order; for None all there is.
 
-    ``all_events`` and ``all_blobs`` come without a statement: the store makes them. SQL that names nothing of this gets all, so that
-    ``SHOW TABLES`` and the suggestions in error messages are complete; an empty text gets nothing.
+    ``all_events`` and ``all_blobs`` come without a statement: the store makes them. SQL that asks what tables there are gets all.
     """
     made = {name: statement for name, (_, statement) in MACROS.items()}
     made |= {name: f"CREATE VIEW {name} AS {view.sql}" for name, view in VIEWS.items()}
-    named = set(_NAMED.findall(sql.lower())) if sql else set()
-    wanted = [name for name in (*made, *_BASES) if name in named]
-    if not wanted and sql != "":
-        wanted = list(made)
+    named = set(_NAMED.findall(sql.lower())) if sql is not None else _CATALOGUES
+    wanted = [*made, *_BASES] if named & _CATALOGUES else [name for name in (*made, *_BASES) if name in named]
     statements = [(name, made[name]) for name in wanted if name in made]
     words = set(wanted).union(*(_NAMED.findall(statement) for _, statement in statements))
     return [*((base, None) for base in _BASES if base in words), *statements]

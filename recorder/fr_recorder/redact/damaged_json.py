@@ -13,7 +13,7 @@ from fr_recorder.redact.positions import json_literal
 
 __all__ = ["damaged_json_edits"]
 
-_LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)("|\\?\Z)', re.DOTALL)
+_LITERAL = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)("|(?=\\?\Z))', re.DOTALL)
 _BEHIND_KEY = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+\-]*")
 

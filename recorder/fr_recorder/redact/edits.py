@@ -56,14 +56,21 @@ def difference(old: str, new: str) -> list[Edit]:
     """The one edit that turns a text into another: what lies between the common beginning and the common end; none for equal texts."""
     if old == new:
         return []
-    start = 0
-    shortest = min(len(old), len(new))
-    while start < shortest and old[start] == new[start]:
-        start += 1
-    behind = 0
-    while behind < shortest - start and old[-1 - behind] == new[-1 - behind]:
-        behind += 1
+    start = _common_length(old, new)
+    behind = _common_length(old[start:][::-1], new[start:][::-1])
     return [Edit(start, len(old) - behind, new[start : len(new) - behind])]
+
+
+def _common_length(one: str, other: str) -> int:
+    """How many characters two texts have in common at their beginning, by bisection: comparing slices costs next to nothing."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def distribute(pieces: Sequence[str], edits: Sequence[Edit]) -> list[str]:
@@ -95,10 +102,18 @@ def distribute(pieces: Sequence[str], edits: Sequence[Edit]) -> list[str]:
 
 
 def to_byte_edits(text: str, edits: Sequence[Edit], errors: str, offset: int = 0, encoding: str = "utf-8") -> list[ByteEdit]:
-    """Edits of a text as edits of its encoded form, which begins ``offset`` bytes into a body."""
+    """Edits of a text as edits of its encoded form, which begins ``offset`` bytes into a body.
+
+    Each is narrowed to the characters that really change, so that offsets around them move as little as possible.
+    """
     result: list[ByteEdit] = []
     position = 0
-    for edit in edits:
+    narrowed = [
+        Edit(edit.start + inner.start, edit.start + inner.end, inner.new)
+        for edit in edits
+        for inner in difference(text[edit.start : edit.end], edit.new)
+    ]
+    for edit in narrowed:
         offset += len(text[position : edit.start].encode(encoding, errors))
         length = len(text[edit.start : edit.end].encode(encoding, errors))
         result.append(ByteEdit(offset, offset + length, edit.new.encode(encoding, errors)))
@@ -111,6 +126,7 @@ def splice_bytes(data: bytes, edits: Sequence[ByteEdit], offsets: Sequence[int])
     """Apply edits, which are in order and do not overlap, to a body, and move offsets into it along.
 
     An offset within replaced bytes moves behind the replacement: the replacement belongs to the chunk in which the replaced bytes began.
+    So does one where bytes are only put in: what is put in belongs to the chunk before.
     Offsets stay in order, and the length of the body moves to the length of the result.
     """
     pieces: list[bytes] = []
@@ -120,12 +136,12 @@ def splice_bytes(data: bytes, edits: Sequence[ByteEdit], offsets: Sequence[int])
     waiting = iter(sorted(offsets))
     offset = next(waiting, None)
     for edit in edits:
-        while offset is not None and offset <= edit.start:
+        while offset is not None and (offset < edit.start or offset == edit.start < edit.end):
             moved.append(offset + shift)
             offset = next(waiting, None)
         pieces.append(data[position : edit.start])
         pieces.append(edit.new)
-        while offset is not None and offset < edit.end:
+        while offset is not None and (offset < edit.end or offset == edit.start):
             moved.append(edit.start + shift + len(edit.new))
             offset = next(waiting, None)
         shift += len(edit.new) - (edit.end - edit.start)

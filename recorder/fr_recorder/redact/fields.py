@@ -40,8 +40,13 @@ class Field(NamedTuple):
     guarded: bool = False
 
     def covers(self, value: str) -> bool:
-        """Whether this value, under such a name, is to be replaced."""
-        return bool(value) and (not self.guarded or is_opaque(value.encode("utf-8", "surrogatepass")))
+        """Whether this value, under such a name, is to be replaced.
+
+        One that already holds a token is not judged by its looks again: the token would make words look like a credential.
+        """
+        if not self.guarded:
+            return bool(value)
+        return "[[fr:" not in value and is_opaque(value.encode("utf-8", "surrogatepass"))
 
 
 _PASSWORD = Field("password")

@@ -12,7 +12,7 @@ from typing import Any
 from fr_recorder.redact.engine import Engine
 from fr_recorder.redact.fields import EXAMPLE_FIELDS, Field, field_of
 
-__all__ = ["LOGPROB_FIELDS", "LOGPROB_LISTS", "MOST_NESTED", "NESTED_STARTS", "Look", "decode_json", "is_schema", "named_field"]
+__all__ = ["LOGPROB_FIELDS", "LOGPROB_LISTS", "MOST_NESTED", "NESTED_STARTS", "Look", "decode_json", "is_schema", "named_field", "spelled_tokens"]
 
 NESTED_STARTS = frozenset("{[ \t\r\n")
 """Strings that begin so may be JSON themselves."""
@@ -79,6 +79,12 @@ def named_field(value: dict[Any, Any]) -> Field | None:
         if isinstance(name, str):
             return field_of(name)
     return None
+
+
+def spelled_tokens(value: dict[Any, Any]) -> list[str]:
+    """The tokens of a text that stand in one list (completions), log probabilities in another beside it."""
+    tokens = value.get("tokens")
+    return [token for token in tokens if isinstance(token, str)] if isinstance(tokens, list) else []
 
 
 class Look:
@@ -179,7 +185,7 @@ class Look:
             token = siblings.get("token", siblings.get("text"))
             if isinstance(token, str):
                 self._pieces.append(token)
-            self._pieces += [text for text in siblings.get("tokens") or () if isinstance(text, str)]
+            self._pieces += spelled_tokens(siblings)
         elif mark is _PAIR:
             named = named_field(siblings)
             self.suspect = self.suspect or (named is not None and _tells(named, item))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 __all__ = ["Part", "boundary_of", "cut_parts"]
 
 _BOUNDARY = re.compile(r'boundary\s*=\s*(?:"([^"]{1,200})"|([^\s;,"]{1,200}))', re.IGNORECASE)
-_FIELD_NAME = re.compile(r'\bname\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))', re.IGNORECASE)
+_FIELD_NAME = re.compile(r'\bname\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s;]+))', re.IGNORECASE)
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 
 

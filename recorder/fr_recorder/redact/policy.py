@@ -27,7 +27,7 @@ _MODE = "token"
 @lru_cache(maxsize=16)
 def policy_id_of(engine: str, rules: Sequence[Rule]) -> str:
     """``fr<version>:<engine>:<8 hex>`` for an engine and the enabled rules."""
-    lines = [f"{rule.kind}\t{rule.pattern}\t{rule.gate}\t{rule.check}\t{rule.phase}\t{_MODE}" for rule in rules]
+    lines = [f"{rule.kind}\t{rule.pattern}\t{rule.gate}\t{rule.check}\t{rule.tail}\t{rule.phase}\t{_MODE}" for rule in rules]
     for name in fields.__all__:
         table = getattr(fields, name)
         if isinstance(table, dict):

@@ -6,6 +6,7 @@ the others raise :class:`RedactionFailed`, and the caller leaves the content out
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
@@ -19,7 +20,6 @@ from fr_recorder.redact.forms import redact_url
 from fr_recorder.redact.headers import redact_argument_list, redact_header, redact_variable
 from fr_recorder.redact.hits import Hit, RedactionFailed, Tally, member_path
 from fr_recorder.redact.leaves import Leaves
-from fr_recorder.redact.look import decode_json
 from fr_recorder.redact.policy import policy_id_of
 from fr_recorder.redact.positions import parse_with_places
 from fr_recorder.redact.rewrite import Rewrite
@@ -162,7 +162,7 @@ class Redactor:
         if not edits:
             return segment
         new = splice(segment.text, edits)
-        return Segment(segment.kind, new, key, decode_json(new))
+        return Segment(segment.kind, new, key, json.loads(new, strict=False))
 
     def _is_clean_segment(self, segment: Segment) -> bool:
         look = self._leaves.look()

@@ -16,7 +16,7 @@ from fr_recorder.redact.damaged_json import damaged_json_edits
 from fr_recorder.redact.edits import ByteEdit, Edit, difference, distribute, to_byte_edits, without_overlaps
 from fr_recorder.redact.hits import Tally
 from fr_recorder.redact.leaves import Leaves
-from fr_recorder.redact.look import LOGPROB_FIELDS, LOGPROB_LISTS, decode_json
+from fr_recorder.redact.look import LOGPROB_FIELDS, LOGPROB_LISTS, decode_json, spelled_tokens
 from fr_recorder.redact.positions import PlacedList, parse_with_places
 from fr_recorder.redact.rewrite import Rewrite
 from fr_recorder.redact.tables import words
@@ -333,7 +333,8 @@ def _blanked_alternatives(value: Any, is_changed: Callable[[Any], bool]) -> list
     """
     edits: list[Edit] = []
     if isinstance(value, dict):
-        kept = any(name in value for name in LOGPROB_FIELDS) and not any(is_changed(value.get(name)) for name in ("token", "text"))
+        tokens = [value.get("token"), value.get("text"), *spelled_tokens(value)]
+        kept = any(name in value for name in LOGPROB_FIELDS) and not any(map(is_changed, tokens))
         for name, item in value.items():
             if isinstance(item, PlacedList) and not kept and (name in LOGPROB_LISTS or name == "bytes"):
                 edits.append(Edit(item.start, item.end, "[]"))

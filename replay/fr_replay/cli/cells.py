@@ -86,7 +86,7 @@ def cell_text(value: Any, zone: tzinfo, *, longest: int = LONGEST_CELL, short_in
     if isinstance(value, Mapping):
         text = " ".join(f"{key}={cell_text(item, zone)}" for key, item in value.items())
     elif isinstance(value, list | tuple):
-        text = ", ".join(cell_text(item, zone) for item in value[:longest])
+        text = ", ".join("null" if item is None else cell_text(item, zone) for item in value[:longest])
     else:
         text = field_text(value, zone)
     if len(text) > 4 * longest:

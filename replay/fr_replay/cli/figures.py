@@ -60,9 +60,11 @@ def money(usd: float | None) -> str:
 
 
 def span_of_time(milliseconds: float | None) -> str:
-    """A duration: ``850ms``, ``3.2s``, ``2m05s``, ``1h02m``, ``3d04h``; empty when not known."""
+    """A duration: ``<0.1ms``, ``1.5ms``, ``850ms``, ``3.2s``, ``2m05s``, ``1h02m``, ``3d04h``; empty when not known."""
     if milliseconds is None or not math.isfinite(milliseconds):
         return ""
+    if milliseconds < 0.05:
+        return "<0.1ms"
     if milliseconds < 999.5:
         return f"{milliseconds:.0f}ms" if milliseconds >= 10 else f"{milliseconds:.1f}ms"
     seconds = milliseconds / 1000

@@ -80,11 +80,8 @@ def _header(decision: Decision, trace_start: datetime, zone: tzinfo) -> list[Lin
         Line((*title, (status, STATUS_STYLES.get(status, "green")))),
         *_labelled(
             [
-                (
-                    "model",
-                    f"{model_text(call)} ({_SOURCES.get(call['model_resolved_source'] or 'unknown', call['model_resolved_source'])})",
-                ),
-                ("asked", one_line(" · ".join(str(v) for v in (call["provider"], call["api_flavor"], call["server_address"]) if v))),
+                ("model", f"{model_text(call)} ({_named_where(call)})"),
+                ("asked", one_line(" · ".join(filter(None, _asked_where(call))))),
                 ("started", f"{clock_time(call['started_at'], zone)}, {since} in the trace"),
                 ("took", _timing(decision)),
                 ("tokens", _usage(call)),
@@ -93,15 +90,27 @@ def _header(decision: Decision, trace_start: datetime, zone: tzinfo) -> list[Lin
                 ("sdk", one_line(" ".join(filter(None, (call["sdk_name"], call["sdk_version"]))))),
                 ("ids", one_line(" · ".join(filter(None, (call["response_id"], call["provider_request_id"], call["system_fingerprint"]))))),
                 ("redacted", _redactions(call)),
-                (
-                    "replay",
-                    ""
-                    if call["replay_level"] == "exact_io"
-                    else f"not exactly on record: {one_line(', '.join(call['replay_missing'] or ()))}",
-                ),
+                ("replay", _replay(call)),
             ]
         ),
     ]
+
+
+def _named_where(call: Row) -> str:
+    """Where the version that ran is named."""
+    if call["model_resolved"] is None and call["http_status"] is None and call["transport"] != "manual":
+        return "no answer names a version"
+    source = call["model_resolved_source"] or "unknown"
+    return _SOURCES.get(source, source)
+
+
+def _asked_where(call: Row) -> tuple[str | None, ...]:
+    operation = call["operation"] if call["operation"] != "chat" else None
+    return call["provider"], call["api_flavor"], operation, call["server_address"]
+
+
+def _replay(call: Row) -> str:
+    return "" if call["replay_level"] == "exact_io" else f"not exactly on record: {one_line(', '.join(call['replay_missing'] or ()))}"
 
 
 def _timing(decision: Decision) -> str:
@@ -131,7 +140,7 @@ def _usage(call: Row) -> str:
 def _cost(call: Row) -> str:
     if call["cost_usd"] is not None:
         return f"{money(call['cost_usd'])} by {call['price_source']} {call['price_version'] or ''}".rstrip()
-    return "not known" if call["status"] == "ok" and call["usage_raw"] else ""
+    return "not known" if call["status"] == "ok" and call["tokens_in"] is not None else ""
 
 
 def _redactions(call: Row) -> str:

@@ -51,7 +51,7 @@ class ReplayClock:
         key = (lane.path, source)
         found = self._reads.get(key)
         if found is None:
-            found = self._reads[key] = _Reads(self._session.process.reads.get(lane.path, {}).get(source, []))
+            found = self._reads[key] = _Reads(self._session.reads_of(lane.path)[0].get(source, []))
         return found
 
     def read(self, source: str, lane: lanes.Lane, now: int) -> int:
@@ -73,8 +73,9 @@ class ReplayClock:
         if order is None:
             real.sleep(0)
             return
-        self._session.gate.wait(order)
-        self._session.gate.passed(order)
+        gate = self._session.reads_of(lane.path)[1]
+        gate.wait(order)
+        gate.passed(order)
 
     def next_end(self, lane: lanes.Lane) -> int | None:
         """The place at which this lane ended."""

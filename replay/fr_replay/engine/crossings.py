@@ -23,6 +23,7 @@ class RecordedAnswer:
     def __init__(self, session: ReplaySession, event: Event, pieces: list[bytes]) -> None:
         self._session = session
         self._event = event
+        self._gate = session.gate_of(event)
         self._pieces = pieces
         self._handed = 0 if event.answer["status"] is not None else -1
         self._left = False
@@ -32,7 +33,7 @@ class RecordedAnswer:
         self.end: str = event.end or "eof"
 
     def chunks(self) -> Iterator[bytes]:
-        gate, event = self._session.gate, self._event
+        gate, event = self._gate, self._event
         while (delivery := self._following()) is not None:
             gate.wait(delivery.order, delivery.at_us)
             yield self._hand_out(delivery)
@@ -44,7 +45,7 @@ class RecordedAnswer:
             raise self._session.failure_of(event)
 
     async def achunks(self, *, pushed: bool = False) -> AsyncIterator[bytes]:
-        gate, event = self._session.gate, self._event
+        gate, event = self._gate, self._event
         while (delivery := self._following()) is not None:
             await gate.wait_async(delivery.order, delivery.turns, delivery.at_us)
             yield self._hand_out(delivery)
@@ -54,7 +55,7 @@ class RecordedAnswer:
             self._session.read_on(event)
         end = event.deliveries[-1]
         if event.end == "cancelled":
-            await self._session.wait_for_cancel(end)
+            await self._session.wait_for_cancel(event)
         await gate.wait_async(end.order, end.turns, end.at_us)
         self.leave()
         if event.end not in ("eof", "cut"):
@@ -68,17 +69,17 @@ class RecordedAnswer:
     def _hand_out(self, delivery: Delivery) -> bytes:
         piece = self._pieces[self._handed]
         self._handed += 1
-        self._session.gate.passed(delivery.order, delivery.turns, delivery.at_us)
+        self._gate.passed(delivery.order, delivery.turns, delivery.at_us)
         end = self._event.deliveries[-1]
         last = self._handed == len(self._event.deliveries) - 2 and self._event.end in ("eof", "cut")
         if last and (end.order, end.turns) == (delivery.order + 1, delivery.turns):
             # A body of known length ends with its last byte: nobody may ever ask for the end itself.
-            self._session.gate.passed(end.order, end.turns, end.at_us)
+            self._gate.passed(end.order, end.turns, end.at_us)
         return piece
 
     async def failure(self) -> boundary.RecordedFailure:
         end = self._event.deliveries[-1]
-        await self._session.gate.wait_async(end.order, end.turns, end.at_us)
+        await self._gate.wait_async(end.order, end.turns, end.at_us)
         self.leave()
         return self._session.failure_of(self._event)
 
@@ -86,7 +87,7 @@ class RecordedAnswer:
         if not self._left:
             self._left = True
             for delivery in self._event.deliveries[1 + self._handed :]:
-                self._session.gate.passed(delivery.order, delivery.turns, delivery.at_us)
+                self._gate.passed(delivery.order, delivery.turns, delivery.at_us)
 
 
 class ReplayHttp:
@@ -113,9 +114,9 @@ class ReplayHttp:
 
     def serve(self) -> RecordedAnswer:
         event = self._check()
-        first = event.deliveries[0]
-        self._session.gate.wait(first.order, first.at_us)
-        self._session.gate.passed(first.order, first.turns, first.at_us)
+        first, gate = event.deliveries[0], self._session.gate_of(event)
+        gate.wait(first.order, first.at_us)
+        gate.passed(first.order, first.turns, first.at_us)
         return self._answer(event)
 
     async def serve_async(self, *, hang: bool = True) -> RecordedAnswer:
@@ -126,9 +127,10 @@ class ReplayHttp:
             return RecordedAnswer(self._session, event, [])
         if unanswered and event.end != "error":
             # The program gave up before an answer came, and will do so again.
-            await self._session.wait_for_cancel(first)
-        await self._session.gate.wait_async(first.order, first.turns, first.at_us)
-        self._session.gate.passed(first.order, first.turns, first.at_us)
+            await self._session.wait_for_cancel(event)
+        gate = self._session.gate_of(event)
+        await gate.wait_async(first.order, first.turns, first.at_us)
+        gate.passed(first.order, first.turns, first.at_us)
         return self._answer(event)
 
     def _answer(self, event: Event) -> RecordedAnswer:
@@ -164,9 +166,9 @@ class ReplayTool:
     def serve(self) -> boundary.ToolAnswer:
         if self._event.answer.get("form") == "iterator":
             return boundary.ToolAnswer(_RecordedItems(self._session, self._event), None)
-        end = self._event.deliveries[-1]
-        self._session.gate.wait(end.order, end.at_us)
-        self._session.gate.passed(end.order, end.turns, end.at_us)
+        end, gate = self._event.deliveries[-1], self._session.gate_of(self._event)
+        gate.wait(end.order, end.at_us)
+        gate.passed(end.order, end.turns, end.at_us)
         return self._answer(end)
 
     async def serve_async(self) -> boundary.ToolAnswer:
@@ -174,9 +176,10 @@ class ReplayTool:
             return boundary.ToolAnswer(_RecordedItems(self._session, self._event), None)
         end = self._event.deliveries[-1]
         if self._event.end == "cancelled":
-            await self._session.wait_for_cancel(end)
-        await self._session.gate.wait_async(end.order, end.turns, end.at_us)
-        self._session.gate.passed(end.order, end.turns, end.at_us)
+            await self._session.wait_for_cancel(self._event)
+        gate = self._session.gate_of(self._event)
+        await gate.wait_async(end.order, end.turns, end.at_us)
+        gate.passed(end.order, end.turns, end.at_us)
         return self._answer(end)
 
     def _answer(self, end: Delivery) -> boundary.ToolAnswer:
@@ -210,7 +213,7 @@ class _RecordedItems:
         self._items = [base64.b64decode(item) if form == "bytes" else values.unpack(form, item) for form, item in rows]
 
     def __iter__(self) -> Iterator[Any]:
-        gate = self._session.gate
+        gate = self._session.gate_of(self._event)
         *items, end = self._event.deliveries
         handed = 0
         try:
@@ -226,7 +229,7 @@ class _RecordedItems:
                 gate.passed(delivery.order, delivery.turns, delivery.at_us)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        gate = self._session.gate
+        gate = self._session.gate_of(self._event)
         *items, end = self._event.deliveries
         handed = 0
         try:

@@ -11,7 +11,6 @@ from .verdict import FINISHED
 
 __all__ = ["Finish"]
 
-_LISTED_UNUSED = 20
 _LINE_CHARACTERS = 500
 
 
@@ -30,14 +29,12 @@ class Finish:
             return
         self._said = True
         session.gate.stopped = True
-        unused = session.unused()
         session.verdicts.write(
             FINISHED,
             {
                 "served": session.served,
                 "clock_reads_beyond_record": self._keeper.beyond,
-                "unused": [{"step": e.step, "kind": e.kind, "lane": e.lane, "request": e.request} for e in unused[:_LISTED_UNUSED]],
-                "unused_count": len(unused),
+                "used": session.used(),
                 "closed": session.process.closed,
                 "stdout": self._compare_output(),
             },

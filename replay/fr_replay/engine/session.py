@@ -39,6 +39,8 @@ class ReplaySession:
         self.verdicts = verdicts
         self.redacting = redacting
         self.gate = Gate(process.orders, turns)
+        self._free_gate = Gate([], turns)
+        self._jobs: dict[str, tuple[list[Event], dict[str, list[int]]]] = {}
         self.served = 0
         self.skew_ns = 0
         self._started = real.monotonic_ns()
@@ -59,8 +61,24 @@ class ReplaySession:
         """What the record has at this place of this lane."""
         number = lane.next_sequence()
         if lane.replay is None:
-            lane.replay = self.process.by_lane.get(lane.path, [])
+            lane.replay = self.process.by_lane.get(lane.path) or self._job(lane.path)[0]
         return lane.replay[number] if number < len(lane.replay) else None
+
+    def _job(self, path: str) -> tuple[list[Event], dict[str, list[int]]]:
+        """What the tape has of a lane that came to this process from another one's pool."""
+        found = self._jobs.get(path)
+        if found is None:
+            found = self._jobs[path] = self.tape.job(path)
+        return found
+
+    def reads_of(self, path: str) -> tuple[dict[str, list[int]], Gate]:
+        """The clock reads and order marks of a lane, and the gate that its marks are places of."""
+        own = self.process.reads.get(path)
+        return (own, self.gate) if own is not None else (self._job(path)[1], self._free_gate)
+
+    def gate_of(self, event: Event) -> Gate:
+        """The gate that an event's places belong to: none holds back telemetry, and jobs from another process's pool."""
+        return self.gate if event.facts["ordered"] else self._free_gate
 
     # -- checking
 
@@ -101,7 +119,7 @@ class ReplaySession:
             self.served += 1
             self.verdicts.progress(self.served)
         self.time_is(event.facts.get("issued_us", 0))
-        self.gate.passed(event.issue)
+        self.gate_of(event).passed(event.issue)
         if not event.deliveries or event.end is None:
             self._record_ends(event, location)
         missing = event.facts.get("missing")
@@ -127,12 +145,13 @@ class ReplaySession:
         """The program wants more of a body than the record has, because it hung up there when it was recorded."""
         self.stop_diverged(event, {"what": "the program reads on where it hung up when it was recorded", "differences": []}, None)
 
-    async def wait_for_cancel(self, end: Any) -> NoReturn:
+    async def wait_for_cancel(self, event: Event) -> NoReturn:
         """The recorded crossing was cancelled: wait for that, then let the others go on."""
+        end = event.deliveries[-1]
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            self.gate.passed(end.order, end.turns)
+            self.gate_of(event).passed(end.order, end.turns)
         raise AssertionError("a future without a result has one")
 
     def time_is(self, at_us: int) -> None:
@@ -212,9 +231,10 @@ class ReplaySession:
         what = "the process was killed before the answer came" if event is not None else "the process was killed"
         self.verdicts.stop(ENDED, {**self._facts(event, location), "what": what, "decisions": self.served})
 
-    def unused(self) -> list[Event]:
-        """Recorded crossings that the program did not ask for again, and should have."""
-        return [e for e in self.process.events if not e.used and e.facts.get("ordered", True)]
+    def used(self) -> list[int]:
+        """The numbers of the recorded crossings that this process has asked for."""
+        events = [*self.process.events, *(event for of_lane, _ in self._jobs.values() for event in of_lane)]
+        return [event.number for event in events if event.used]
 
 
 def _shown(value: Any, character: int | None) -> Any:

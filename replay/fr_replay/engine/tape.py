@@ -43,7 +43,7 @@ class Event:
     """One recorded crossing.
 
     Attributes:
-        number: place in the tape.
+        number: number in the whole tape.
         step: the K of ``fr show TRACE K`` for model calls, else None.
         kind: ``http``, ``tool_call`` or ``llm_call``.
         request: for HTTP method, url, headers; for tools name and side effect.
@@ -51,7 +51,7 @@ class Event:
         deliveries: empty when the outcome is not on record.
         end: how it ended: eof, cut, closed, abandoned, cancelled, error; for tools ok, error or cancelled; None when open.
         answer: status, headers, http_version, content slices and where the error is; see the writer.
-        facts: span, location, redaction, and whether it is telemetry.
+        facts: span, location, redaction; ``ordered`` is False for what takes no part in the process's order.
         used: taken by the replay.
     """
 
@@ -99,6 +99,7 @@ class Tape:
     def __init__(self, index: dict[str, Any], content: Any) -> None:
         self.meta: dict[str, Any] = index["meta"]
         self._processes: dict[str, dict[str, Any]] = index["processes"]
+        self._jobs: dict[str, dict[str, Any]] = index["jobs"]
         self._content = content
 
     def content(self, slices: Sequence[Slice]) -> bytes:
@@ -107,6 +108,17 @@ class Tape:
             offset, length = slices[0]
             return bytes(self._content[offset : offset + length])
         return b"".join([bytes(self._content[offset : offset + length]) for offset, length in slices])
+
+    def all_events(self) -> list[Event]:
+        """Every event of the run."""
+        return [_event(row) for part in (*self._processes.values(), *self._jobs.values()) for row in part["events"]]
+
+    def job(self, lane: str) -> tuple[list[Event], dict[str, list[int]]]:
+        """Events and clock reads of a lane that went to whichever worker of a process pool was free."""
+        found = self._jobs.get(lane)
+        if found is None:
+            return [], {}
+        return sorted((_event(row) for row in found["events"]), key=lambda e: e.lane_seq), found["reads"]
 
     def process(self, lane: str) -> ProcessTape | None:
         """The part of the process whose root lane this is; None when the record has no such process."""
@@ -126,7 +138,7 @@ def load_tape(folder: str) -> Tape:
 
 
 def _process(lane: str, raw: dict[str, Any]) -> ProcessTape:
-    events = [_event(number, row) for number, row in enumerate(raw["events"])]
+    events = [_event(row) for row in raw["events"]]
     by_lane: dict[str, list[Event]] = {}
     for event in events:
         by_lane.setdefault(event.lane, []).append(event)
@@ -158,9 +170,9 @@ def _places(event: Event) -> list[int]:
     return [event.issue, *(delivery.order for delivery in deliveries)]
 
 
-def _event(number: int, row: dict[str, Any]) -> Event:
+def _event(row: dict[str, Any]) -> Event:
     return Event(
-        number=number,
+        number=row["number"],
         step=row.get("step"),
         kind=row["kind"],
         lane=row["lane"],

@@ -1,0 +1,41 @@
+"""The generated part of ``FORMAT.md``: the tables of columns and kinds. ``python -m fr_schema.document FILE`` puts them in place.
+
+The text between the two markers of a table is replaced; everything else in the file is written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+
+from .columns import BLOB_COLUMNS, EVENT_COLUMNS, KINDS, Column
+
+__all__ = ["generated", "with_generated"]
+
+
+def _columns(columns: Sequence[Column]) -> str:
+    rows = [f"| `{c.name}` | {c.type} | {'●' if c.required else '○'} | {c.doc.replace('|', chr(92) + '|')} |" for c in columns]
+    return "\n".join(["| column | type | | meaning |", "|---|---|---|---|", *rows])
+
+
+def generated() -> dict[str, str]:
+    """The generated blocks by name."""
+    kinds = "\n".join(["| kind | one row is |", "|---|---|", *(f"| `{kind}` | {doc} |" for kind, doc in KINDS.items())])
+    return {"events": _columns(EVENT_COLUMNS), "blobs": _columns(BLOB_COLUMNS), "kinds": kinds}
+
+
+def with_generated(text: str) -> str:
+    """A document with its generated blocks up to date."""
+    for name, block in generated().items():
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        text = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, b=begin, e=end, t=block: f"{b}\n{t}\n{e}", text, flags=re.DOTALL)
+    return text
+
+
+if __name__ == "__main__":
+    path = sys.argv[1]
+    with open(path, encoding="utf-8") as file:
+        document = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(with_generated(document))
