@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fr_schema.ids import day_of_trace
+from fr_schema.ids import day_of_trace, trace_time_us
 from fr_schema.layout import BLOBS, EVENTS, QUARANTINE, TABLES, manifest_path, parse_segment_file
 
-from .capture import Sealed, journal_files, seal_dead_journals, trace_of_journal
+from .capture import journal_files, seal_dead_journals, trace_of_journal
 
-__all__ = ["Segments", "find_segments", "journals_of_trace", "segments_of_run", "set_aside"]
+__all__ = ["Segments", "find_segments", "segments_of_run", "set_aside"]
 
 _DAY = "day="
 _MAGIC = b"PAR1"
 _SMALLEST_PARQUET_BYTES = 12
+_CLOCKS_APART_S = 10.0
+"""How far the clock of a file system may be behind the one that makes trace ids."""
 
 
 @dataclass(slots=True)
@@ -69,13 +70,15 @@ def find_segments(store: str) -> Segments:
     return segments
 
 
-def _add_files(store: str, table: str, folder: str, unsealed: set[tuple[str, int]], segments: Segments) -> None:
-    """List one day's readable files of a table; damaged ones are set aside."""
+def _add_files(
+    store: str, table: str, folder: str, unsealed: set[tuple[str, int]], segments: Segments, *, since: float | None = None
+) -> None:
+    """List one day's readable files of a table, all or those written since a time; damaged ones are set aside."""
     root = os.path.join(store, table, folder)
     for name in sorted(os.listdir(root)) if os.path.isdir(root) else ():
         path = os.path.join(root, name)
         segment = parse_segment_file(name)
-        if segment is None or segment in unsealed:
+        if segment is None or segment in unsealed or (since is not None and os.path.getmtime(path) < since):
             continue
         fault = fault_of_parquet(path)
         if fault is None:
@@ -84,28 +87,16 @@ def _add_files(store: str, table: str, folder: str, unsealed: set[tuple[str, int
             segments.notes.append(set_aside(store, path, fault))
 
 
-def journals_of_trace(store: str, trace: str) -> list[tuple[str, int, str]]:
-    """Writer, number and path of the journal files that one run has written."""
-    return [found for found in journal_files(store) if _is_of(found[2], trace)]
+def segments_of_run(store: str, trace: str) -> Segments:
+    """The files that can hold rows of a run that has just ended: its journals, and what was sealed on its day since it began.
 
-
-def segments_of_run(store: str, trace: str, written: Sequence[tuple[str, int, str]], sealed: Sequence[Sealed]) -> Segments:
-    """The files of one run that has just ended: those of its journals that were ``sealed``, and those still to be.
-
-    Nothing else of the store is looked at, unless another command sealed some of what the run had ``written``: then the
-    trace's whole day is.
+    By whomever: another command may have sealed the journal of a child that ended while the run went on.
     """
-    segments = Segments(journals=journals_of_trace(store, trace))
-    ours = {journal.journal for journal in sealed} | {path for _, _, path in segments.journals}
-    if any(path not in ours for _, _, path in written):
-        unsealed = {(writer, seq) for writer, seq, _ in segments.journals}
-        for table in TABLES:
-            _add_files(store, table, f"{_DAY}{day_of_trace(trace)}", unsealed, segments)
-        return segments
-    for journal in sealed:
-        for relative in journal.files:
-            table, folder, _ = relative.split(os.sep)
-            segments.files[table].setdefault(folder.removeprefix(_DAY), []).append(os.path.join(store, relative))
+    segments = Segments(journals=[found for found in journal_files(store) if _is_of(found[2], trace)])
+    unsealed = {(writer, seq) for writer, seq, _ in segments.journals}
+    begun = trace_time_us(trace) / 1e6 - _CLOCKS_APART_S
+    for table in TABLES:
+        _add_files(store, table, f"{_DAY}{day_of_trace(trace)}", unsealed, segments, since=begun)
     return segments
 
 

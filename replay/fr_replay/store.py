@@ -101,20 +101,20 @@ class Store:
 
         Raises QueryFailed; DamagedFile when a Parquet file turns out to be damaged inside.
         """
-        return self._asked(sql, parameters, lambda cursor: ([column[0] for column in cursor.description or ()], cursor.fetchall()))
+        return self._asked(sql, parameters, _rows_of)
 
     def arrow(self, sql: str, parameters: Parameters = ()) -> Any:
         """The same as a ``pyarrow.Table``, with the types that DuckDB gives the columns. Raises as :meth:`rows`."""
-        return self._asked(sql, parameters, lambda cursor: cursor.to_arrow_table())
+        return self._asked(sql, parameters, lambda connection, text, values: connection.sql(text, params=values).to_arrow_table())
 
-    def _asked(self, sql: str, parameters: Parameters, take: Callable[[duckdb.DuckDBPyConnection], _Result]) -> _Result:
+    def _asked(self, sql: str, parameters: Parameters, ask: Callable[[duckdb.DuckDBPyConnection, str, Any], _Result]) -> _Result:
         """Run a query; a damaged file that it meets is set aside, and the query is asked again."""
         import duckdb
 
         values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
         for _ in range(len(self._segments.paths(EVENTS)) + len(self._segments.paths(BLOBS)) + 1):
             try:
-                return take(self.connection(sql).execute(sql, values))
+                return ask(self.connection(sql), sql, values)
             except duckdb.InterruptException as error:
                 raise KeyboardInterrupt from error
             except duckdb.Error as error:
@@ -210,6 +210,11 @@ class Store:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, sql: str, values: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
+    cursor = connection.execute(sql, values)
+    return [column[0] for column in cursor.description or ()], cursor.fetchall()
 
 
 def open_store(path: str | None = None) -> Store:

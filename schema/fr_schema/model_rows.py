@@ -28,7 +28,7 @@ _MARK = "\ue000fr:"
 _CACHED_ELEMENTS = 20_000
 
 # Columns of a call that repeat its last attempt's.
-_ATTEMPT_ONLY = ("call_span_id", "attempt_no", "retry_cause", "backoff_ms", "lane_seq", "issue_no", "deliveries")
+_ATTEMPT_ONLY = ("call_span_id", "attempt_no", "backoff_ms", "lane_seq", "issue_no", "deliveries")
 
 
 class ModelReader:
@@ -236,7 +236,6 @@ class ModelReader:
         last = attempts[-1]
         row = {**last, "kind": "llm_call", "span_id": last["call_span_id"], "capture_source": "wire"}
         row |= dict.fromkeys(_ATTEMPT_ONLY)
-        row["lane_seq"] = None
         started = self._call_started.get(last["span_id"], last["started_at"])
         row["started_at"] = started
         if last["ended_at"] is not None:

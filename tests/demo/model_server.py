@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 MODEL = "gpt-4o-2024-08-06"
+AS_OPENAI = {"openai-version": "2020-10-01"}
+"""A header by which the provider behind a gateway is known; it makes the demo's calls have a price."""
 
 
 class ScriptedModel(BaseHTTPRequestHandler):
@@ -59,13 +61,15 @@ class ScriptedModel(BaseHTTPRequestHandler):
     def _send(self, status: int, value: Any, headers: dict[str, str]) -> None:
         data = json.dumps(value).encode()
         self.send_response(status)
-        for name, header in {**headers, "content-type": "application/json", "content-length": str(len(data))}.items():
+        for name, header in {**headers, **AS_OPENAI, "content-type": "application/json", "content-length": str(len(data))}.items():
             self.send_header(name, header)
         self.end_headers()
         self.wfile.write(data)
 
     def _stream(self, text: str) -> None:
         self.send_response(200)
+        for name, header in AS_OPENAI.items():
+            self.send_header(name, header)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
@@ -73,6 +77,8 @@ class ScriptedModel(BaseHTTPRequestHandler):
         deltas = [{"role": "assistant", "content": ""}, *({"content": word + " "} for word in text.split())]
         events = [{**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
         events.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        usage = {"prompt_tokens": 420, "completion_tokens": len(deltas), "total_tokens": 420 + len(deltas)}
+        events.append({**base, "choices": [], "usage": usage})
         for event in [*map(json.dumps, events), "[DONE]"]:
             data = f"data: {event}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))

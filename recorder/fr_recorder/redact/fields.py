@@ -166,17 +166,20 @@ EXAMPLE_FIELDS: frozenset[str] = words("default const example examples")
 
 _SQUEEZE = str.maketrans("", "", "_-. ")
 _LONGEST_NAME = 80
+"""How much of the end of a name is looked at."""
 
 
 def _squeeze(name: str) -> str:
     return name.lower().translate(_SQUEEZE)
 
 
-@lru_cache(maxsize=4096)
 def field_of(name: str) -> Field | None:
     """What the name of a JSON field, form field or multipart field tells, or None."""
-    if len(name) > _LONGEST_NAME:
-        return None
+    return _field_by_end(name[-_LONGEST_NAME:])
+
+
+@lru_cache(maxsize=4096)
+def _field_by_end(name: str) -> Field | None:
     squeezed = _squeeze(name)
     if squeezed in PLAIN_FIELDS:
         return None
@@ -200,13 +203,12 @@ _QUERY_NAMES: dict[str, Field] = {
 }
 
 
-@lru_cache(maxsize=1024)
 def query_field(name: str) -> Field | None:
     """What the name of a URL query parameter tells, or None."""
-    squeezed = _squeeze(name)
+    squeezed = _squeeze(name[-_LONGEST_NAME:])
     if squeezed in _QUERY_NAMES:
         return _QUERY_NAMES[squeezed]
-    if squeezed.endswith("signature") and len(squeezed) <= _LONGEST_NAME:
+    if squeezed.endswith("signature"):
         return _SIGNATURE
     return field_of(name)
 
@@ -281,7 +283,6 @@ def environment_field(name: str, value: str) -> Field | None:
     return field_of(name)
 
 
-@lru_cache(maxsize=1024)
 def option_field(name: str) -> Field | None:
     """What a command-line option's name tells, given without its dashes, or None."""
     return field_of(name)

@@ -12,7 +12,17 @@ from typing import Any
 from fr_recorder.redact.engine import Engine
 from fr_recorder.redact.fields import EXAMPLE_FIELDS, Field, field_of
 
-__all__ = ["LOGPROB_FIELDS", "LOGPROB_LISTS", "MOST_NESTED", "NESTED_STARTS", "Look", "decode_json", "is_schema", "named_field", "spelled_tokens"]
+__all__ = [
+    "LOGPROB_FIELDS",
+    "LOGPROB_LISTS",
+    "MOST_NESTED",
+    "NESTED_STARTS",
+    "Look",
+    "decode_json",
+    "is_schema",
+    "named_field",
+    "spelled_tokens",
+]
 
 NESTED_STARTS = frozenset("{[ \t\r\n")
 """Strings that begin so may be JSON themselves."""

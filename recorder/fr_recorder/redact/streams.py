@@ -79,9 +79,10 @@ class LinePayload(NamedTuple):
 class _Stream:
     """The pieces of one text: which payload each came from, and its number among the pieces of this stream in that payload."""
 
-    __slots__ = ("numbers", "payloads", "texts")
+    __slots__ = ("_repeats", "numbers", "payloads", "texts")
 
     def __init__(self) -> None:
+        self._repeats = 0
         self.payloads: list[int] = []
         self.numbers: list[int] = []
         self.texts: list[str] = []
@@ -89,6 +90,8 @@ class _Stream:
     def add(self, payload: int, text: str) -> None:
         again = bool(self.payloads) and self.payloads[-1] == payload
         self.numbers.append(self.numbers[-1] + 1 if again else 0)
+        if self.texts and len(self.texts[-1]) >= _WHOLE_FROM and text.startswith(self.texts[-1]):
+            self._repeats += 1
         self.payloads.append(payload)
         self.texts.append(text)
 
@@ -100,15 +103,12 @@ class _Stream:
         return key[-1] in DELTA_FIELDS or len(texts[0]) < 8 or any(text != texts[0] for text in texts)
 
     def is_scanned_alone(self, key: Key) -> bool:
-        """Whether each piece is also a text of its own: not a delta, or one that repeats all that came before."""
-        if key[-1] not in DELTA_FIELDS or len(self.texts) < 2:
+        """Whether each piece is also a text of its own: it is no delta, or most pieces begin with all of the piece before."""
+        if len(self.texts) < 2:
             return True
-        before = ""
-        for text in self.texts:
-            if len(before) >= _WHOLE_FROM and text.startswith(before):
-                return True
-            before = text
-        return False
+        if _SPELLED in key:
+            return False
+        return key[-1] not in DELTA_FIELDS or 2 * self._repeats >= len(self.texts) - 1
 
 
 class Assembly:

@@ -58,16 +58,14 @@ def record(
 def _seal_and_say(store_path: str, trace: str, argv: Sequence[str], recording: Any) -> None:
     """Turn the run's journals into Parquet, and say the last line. Raises OSError when they cannot be sealed."""
     from fr_replay.capture import seal_dead_journals
-    from fr_replay.segments import journals_of_trace, segments_of_run
+    from fr_replay.segments import segments_of_run
     from fr_replay.store import Store
 
-    written = journals_of_trace(store_path, trace)
-    sealed = seal_dead_journals(store_path, trace=trace)
-    for journal in sealed:
+    for journal in seal_dead_journals(store_path, trace=trace):
         if journal.damage:
             reason = "; ".join(journal.damage[:3])
             say(f"a journal is damaged: {reason}; what could be read of it is in the store, and the damaged file in {journal.kept}")
-    store = Store(store_path, segments_of_run(store_path, trace, written, sealed), trace=trace)
+    store = Store(store_path, segments_of_run(store_path, trace), trace=trace)
     try:
         names, rows = store.rows("SELECT * FROM traces WHERE trace_id = ?", (trace,))
         facts = dict(zip(names, rows[0], strict=True)) if rows else {}

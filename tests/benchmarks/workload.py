@@ -1,0 +1,117 @@
+"""What the benchmarks send: chat requests of fresh, seeded text, and a conversation that grows.
+
+Text is words of a fixed vocabulary, with names, numbers, dates, quotes and line breaks between them, because escapes and digits are what
+JSON encoders and redaction rules spend time on. It compresses about three times with zstd; prose does about as well.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["Request", "answer_text", "calls_marked", "chat_request", "growing_conversation", "text"]
+
+Request = dict[str, Any]
+"""A chat completion request as the body says it."""
+
+MODEL = "gpt-4o"
+ROLES = ("user", "assistant")
+
+_VOCABULARY = """
+a about account after again agent all allowance also amount an and answer any are arrival as ask at available bag baggage balance be before
+between book booking both business but by cabin call can cancel card cause certificate change charge check choose city class close code
+come compensation complete confirm connection contact cost could credit customer date day delay departure detail did different direct do
+does each early economy else email end enough error every exact except fare fee file find first flight for form found four free friend
+from full further gate get gift give go good group had has have he help her here him his hold home hotel hour how however if in inform
+instead insurance into is issue it item its job just keep kind know large last late leave left less let like limit line list little
+local long look made mail make many may me mean member message method minute miss mobile month more most move much must my name need
+never new next night no non not note now number of off offer office old on once one only open option or order original other our out
+over page part pass passenger past pay payment people per person phone place plan please point policy possible present price problem
+process profile purchase put question quite rate read reason receive record reference refund regular remain remove reply request
+require reservation rest result return review right route rule same save say seat second see send service several she should show side
+since single site so some soon sort source space stand start state status stay step still stop such support sure system table take team
+tell ten than thank that the their them then there these they thing this three through ticket time to today together too total travel
+trip try two type under until update upgrade us use user value very view visit voucher wait want was way we week well were what when where
+whether which while who why will window with within without word work would write year yes yet you your zone
+""".split()
+_NAMES = ("Mia Li", "Sofia Kim", "Noah Müller", "Raj Sanchez", "Aarav Ahmed", "Ivan Smith", "Yara Rossi", "Lucas Brown", "Emma Garcia")
+_PLACES = ("Paris", "Oslo", "Denver", "San Francisco", "Kyōto", "São Paulo", "Boston", "Seattle", "New York")
+_LARGEST_NUMBER = 9_999
+_ASKED = re.compile(rb"ask-(\d{6})")
+_ANSWERED = re.compile(rb"answer-(\d{6})")
+
+
+def text(source: random.Random, characters: int) -> str:
+    """Sentences of random words, exactly ``characters`` long."""
+    pieces: list[str] = []
+    length = 0
+    while length < characters:
+        sentence = _sentence(source)
+        pieces.append(sentence)
+        length += len(sentence)
+    return "".join(pieces)[:characters]
+
+
+def _sentence(source: random.Random) -> str:
+    words = source.choices(_VOCABULARY, k=source.randint(5, 22))
+    words[0] = words[0].capitalize()
+    spot, number = source.randrange(len(words)), source.randint(2, _LARGEST_NUMBER)
+    words[spot] = source.choice(
+        (words[spot], words[spot] + ",", f"{number}", f"{number}.50 USD", f"2024-05-{number % 28 + 1:02d}", f'"{words[spot]}"')
+        + (source.choice(_NAMES), source.choice(_PLACES), f"HAT{number % 300:03d}", f"{words[spot]}:\n-")
+    )
+    return " ".join(words) + source.choice((". ", ". ", ". ", "? ", ".\n", ".\n\n"))
+
+
+def chat_request(seed: str, number: int, *, messages: int = 20, characters: int = 30_000) -> Request:
+    """Request ``number``: text that no other request has, marked ``ask-<number>`` in its last message.
+
+    Args:
+        messages: how many; the first is the system prompt.
+        characters: of text, over all messages.
+    """
+    source = random.Random(f"{seed}:{number}")
+    each = characters // messages
+    said = [{"role": ROLES[position % 2 == 0], "content": text(source, each)} for position in range(messages)]
+    said[0]["role"] = "system"
+    said[-1] = {"role": "user", "content": _marked(number, said[-1]["content"])}
+    return {"model": MODEL, "messages": said, "temperature": 0.2, "max_completion_tokens": 500}
+
+
+def growing_conversation(seed: str, turns: int, *, messages_per_turn: int = 1, characters: int = 1_500) -> list[Request]:
+    """The requests of one conversation: turn k resends all that went before, and adds ``messages_per_turn`` messages.
+
+    Args:
+        characters: of each message. Each turn's last message is marked ``ask-<turn>``.
+    """
+    source = random.Random(seed)
+    said: list[dict[str, str]] = []
+    requests = []
+    for turn in range(turns):
+        said += [{"role": ROLES[(turn + k) % 2], "content": text(source, characters)} for k in range(messages_per_turn)]
+        said[-1]["content"] = _marked(turn, said[-1]["content"])
+        requests.append({"model": MODEL, "messages": list(said), "temperature": 0.2, "max_completion_tokens": 500})
+    return requests
+
+
+def _marked(number: int, content: str) -> str:
+    mark = f"ask-{number:06d} "
+    return (mark + content)[: len(content)]
+
+
+def answer_text(number: int, nonce: str, characters: int) -> str:
+    """What the stand-in model says to request ``number``: its mark, a nonce, and random words, about ``characters`` long."""
+    start = f"answer-{number:06d} {nonce} "
+    return start + text(random.Random(nonce), max(0, characters - len(start)))
+
+
+def calls_marked(pieces: Iterable[bytes]) -> int:
+    """How many calls are on record in these bytes: those of which both the question's and the answer's mark are there."""
+    asked: set[bytes] = set()
+    answered: set[bytes] = set()
+    for piece in pieces:
+        asked.update(_ASKED.findall(piece))
+        answered.update(_ANSWERED.findall(piece))
+    return len(asked & answered)
