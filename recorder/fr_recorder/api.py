@@ -15,7 +15,7 @@ from . import boundary, crossings, lanes, real
 from .boundary import ToolCall, ToolCrossing
 from .context import TraceContext, current_context, labels_of, reset_context, set_context
 from .location import Location, calling_location
-from .recorder import Config, Recorder, current_recorder, start
+from .recorder import Config, Recorder, current_recorder, start, watch_children
 
 __all__ = ["LlmCall", "Trace", "decision", "flush", "init", "llm_call", "trace"]
 
@@ -50,11 +50,11 @@ def init(
     recorder = start(config)
     if recorder is None:
         return False
-    from . import children, concurrency
+    from . import concurrency
     from .seams import install_seams
 
     concurrency.install(recorder)
-    children.install(recorder.start_in_child, recorder.flush)
+    watch_children()
     install_seams()
     return True
 
@@ -69,7 +69,22 @@ def flush() -> None:
 class _Point:
     """What the encoder reads of a span or decision."""
 
-    __slots__ = ("at", "context", "data", "end", "end_at", "error", "issue", "kind", "lane", "lane_seq", "location", "name", "span", "start")
+    __slots__ = (
+        "at",
+        "context",
+        "data",
+        "end",
+        "end_at",
+        "error",
+        "issue",
+        "kind",
+        "lane",
+        "lane_seq",
+        "location",
+        "name",
+        "span",
+        "start",
+    )
 
     def __init__(self, kind: str, name: str, recorder: Recorder, context: TraceContext, location: Location | None) -> None:
         self.kind = kind

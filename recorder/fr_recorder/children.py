@@ -1,12 +1,13 @@
-"""Child processes: each gets a lane of its own, and what it recorded is written before it leaves.
+"""Child processes, and a process that becomes another program: each gets a lane of its own, and leaves nothing unwritten.
 
 A fork copies the recorder's memory but not its thread; the child starts anew with its own journal. A spawned Python
-is told its place in the run through the environment.
+is told its place in the run through the environment, and so is a program that this one turns into.
 """
 
 from __future__ import annotations
 
 import os
+from _thread import _local
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -18,30 +19,43 @@ __all__ = ["LANE_VARIABLE", "claim_process_number", "install"]
 
 LANE_VARIABLE = "FR_LANE"
 
-_forking: str | None = None
+_forking = _local()
 
 
-def install(start_child: Callable[[str], None], flush: Callable[[], None]) -> None:
+def _nothing() -> None:
+    """Where nothing is to be done."""
+
+
+def install(
+    start_child: Callable[[str], None],
+    leave: Callable[[], None],
+    *,
+    stay: Callable[[], None] = _nothing,
+    pause: Callable[[], None] = _nothing,
+    resume: Callable[[], None] = _nothing,
+) -> None:
     """Watch for children.
 
     Args:
         start_child: called in a forked child with the path of its root lane.
-        flush: writes what is queued; called before the process leaves by ``os._exit``.
+        leave: writes everything; called before the process leaves by ``os._exit`` or becomes another program.
+        stay: called when it did not become another program after all.
+        pause, resume: called around a fork, in the parent: nothing of ours may be half done in the child.
     """
 
     def before() -> None:
-        global _forking
-        _forking = current_lane().child("fork").path
+        _forking.lane = current_lane().child("fork").path
+        pause()
 
     def in_child() -> None:
-        global _forking
-        path, _forking = _forking or "fork", None
-        start_child(path)
+        # Claimed, so that a program which this child turns into gets another lane.
+        claim_process_number(os.environ.get("FR_RUN_FOLDER"), _forking.lane)
+        start_child(_forking.lane)
 
-    os.register_at_fork(before=before, after_in_child=in_child)
-    _flush_before_hard_exit(flush)
+    os.register_at_fork(before=before, after_in_parent=resume, after_in_child=in_child)
+    _leave_before_hard_exit(leave)
+    _leave_before_exec(leave, stay)
     after_import("subprocess", _name_lane_of_subprocess)
-    after_import("multiprocessing.util", lambda module: _flush_multiprocessing_child(module, flush))
     after_import("multiprocessing.popen_spawn_posix", _name_lane_of_spawned)
 
 
@@ -65,15 +79,37 @@ def claim_process_number(run_folder: str | None, lane_path: str) -> int:
         return 0
 
 
-def _flush_before_hard_exit(flush: Callable[[], None]) -> None:
-    leave = os._exit
+def _leave_before_hard_exit(leave: Callable[[], None]) -> None:
+    exit_for_real = os._exit
 
     def _exit(status: int) -> Any:
-        flush()
-        leave(status)
+        leave()
+        exit_for_real(status)
 
-    os._exit = _exit  # type: ignore[assignment]
+    os._exit = _exit
 
+
+def _leave_before_exec(leave: Callable[[], None], stay: Callable[[], None]) -> None:
+    """The other ``exec`` functions of ``os`` come down to these two."""
+
+    def wrapped(function: Any) -> Any:
+        def execute(path: Any, *args: Any, **kwargs: Any) -> Any:
+            if not (os.path.isfile(path) and os.access(path, os.X_OK)):
+                # This will fail, as most tries of execvp along PATH do.
+                return function(path, *args, **kwargs)
+            leave()
+            try:
+                return function(path, *args, **kwargs)
+            finally:
+                stay()
+
+        execute.__name__ = execute.__qualname__ = function.__name__
+        return execute
+
+    os.execv, execve = wrapped(os.execv), wrapped(os.execve)
+    if os.execve in os.supports_fd:
+        os.supports_fd.add(execve)
+    os.execve = execve
 
 
 def _child_lane(program: str) -> Lane:
@@ -113,9 +149,3 @@ def _name_lane_of_spawned(module: ModuleType) -> None:
             os.environ[LANE_VARIABLE] = before
 
     popen._launch = _launch
-
-
-def _flush_multiprocessing_child(module: ModuleType, flush: Callable[[], None]) -> None:
-    """multiprocessing's children leave without running atexit; its own finalizers do run."""
-    util: Any = module
-    util.register_after_fork(flush, lambda _: util.Finalize(None, flush, exitpriority=-1000))

@@ -24,9 +24,11 @@ __all__ = ["ClockKeeper", "RecordingClock", "install", "wall_clock_is_hooked"]
 
 BELOW_THE_SEAMS = frozenset(
     (
-        "aiohappyeyeballs aiohttp anyio asyncio concurrent fr_recorder fr_replay fr_schema gc h11 h2 hpack http httpcore httpcore2 importlib"
-        " logging multiprocessing queue selectors sniffio socket ssl subprocess tempfile threading trio urllib3 uvloop"
-    ).split()
+        *("aiohappyeyeballs", "aiohttp", "anyio", "asyncio", "concurrent", "fr_recorder", "fr_replay", "fr_schema", "gc"),
+        *("h11", "h2", "hpack", "http", "httpcore", "httpcore2", "importlib", "logging", "multiprocessing"),
+        *("queue", "selectors", "sniffio", "socket", "ssl", "subprocess", "tempfile", "threading", "trio"),
+        *("urllib3", "uvloop"),
+    )
 )
 """Top-level modules whose clock reads belong to the live world: their number differs from run to run."""
 
@@ -90,7 +92,7 @@ def install(keeper: ClockKeeper) -> None:
 
 def _hook_loop_time(module: ModuleType) -> None:
     """``loop.time()`` is the monotonic clock to the program, and the loop's own business to asyncio."""
-    loop: Any = module.BaseEventLoop  # type: ignore[attr-defined]
+    loop: Any = module.BaseEventLoop
 
     def time(self: Any) -> float:  # noqa: ARG001 - a method
         keeper = _keeper
@@ -124,7 +126,7 @@ def _clock_function(name: str, source: str, read_ns: Callable[[], int], *, as_fl
     """A stand-in for a clock function: an object, because a function as a class attribute would become a method."""
     frame_of, below_of = sys._getframe, _is_below
 
-    def __call__(self: Any) -> float:  # noqa: N807 - becomes the method of that name
+    def __call__(self: Any) -> float:
         keeper = _keeper
         assert keeper is not None
         now = read_ns()
@@ -138,7 +140,7 @@ def _clock_function(name: str, source: str, read_ns: Callable[[], int], *, as_fl
 
 
 def _sleep_function() -> Any:
-    def __call__(self: Any, seconds: Any, /) -> None:  # noqa: N807 - becomes the method of that name
+    def __call__(self: Any, seconds: Any, /) -> None:
         keeper = _keeper
         assert keeper is not None
         if inside_crossing() or _is_below[sys._getframe(1).f_globals.get("__name__")]:
@@ -190,7 +192,7 @@ class _StandIn(ModuleType):
         return getattr(self, name)
 
 
-def _become_real(stand_in: _StandIn) -> None:
+def _become_real(stand_in: Any) -> None:
     """Execute the real time-machine in the stand-in's place, with our traveller at the bottom of its stack."""
     import importlib.machinery
 
@@ -214,7 +216,7 @@ def _hook_wall_clock() -> None:
         import _time_machine
     except ImportError:
         return
-    stand_in = _StandIn("time_machine")
+    stand_in: Any = _StandIn("time_machine")
     stand_in._time_machine = _time_machine
     stand_in.traveller_stack = []
     sys.modules["time_machine"] = stand_in

@@ -58,9 +58,12 @@ class RequestParts(NamedTuple):
 class _Conversation:
     """What is remembered of a lane's last request: the bytes up to its last message, and the parts of those."""
 
-    __slots__ = ("ids", "key", "length", "prefix", "redactions", "since_full", "span")
+    __slots__ = ("day", "ids", "key", "length", "prefix", "redactions", "since_full", "span")
 
-    def __init__(self, prefix: bytes, key: str, ids: list[str], length: int, redactions: list[Redaction], span: str, since_full: int) -> None:
+    def __init__(
+        self, day: str, prefix: bytes, key: str, ids: list[str], length: int, redactions: list[Redaction], span: str, since_full: int
+    ) -> None:
+        self.day = day
         self.prefix = prefix
         self.key = key
         self.ids = ids
@@ -91,7 +94,7 @@ class ContentStore:
         self._stored: OrderedDict[str, set[bytes]] = OrderedDict()
         self._unsure: list[tuple[str, bytes]] = []
         self._conversations: OrderedDict[str, _Conversation] = OrderedDict()
-        self._cache: OrderedDict[str, _CachedPart] = OrderedDict()
+        self._cache: OrderedDict[tuple[str | None, str], _CachedPart] = OrderedDict()
         self._cached_characters = 0
 
     def put(self, kind: str, data: bytes, trace: str) -> str:
@@ -121,6 +124,11 @@ class ContentStore:
         self._conversations.clear()
         self._cache.clear()
         self._cached_characters = 0
+
+    def forget(self) -> None:
+        """What was stored is gone: store everything again when it is next needed."""
+        self.lost()
+        self._stored.clear()
 
     def new_file(self) -> None:
         """A new journal file begins: it must not refer to part lists of the file before."""
@@ -164,7 +172,7 @@ class ContentStore:
         rest_ids, rest_size, rest_hits = self._put_segments(segments[len(before) :], trace)
         if cursor is not None:
             prefix = text[: cursor.offset].encode()
-            conversation = _Conversation(prefix, cursor.key, prefix_ids, prefix_size, prefix_hits, span, 0)
+            conversation = _Conversation(day_of_trace(trace), prefix, cursor.key, prefix_ids, prefix_size, prefix_hits, span, 0)
             self._remember(lane, conversation)
         redactions = hits + rest_hits
         return RequestParts(None, 0, ids + rest_ids, size + rest_size, redactions, "redacted" if redactions else "clean")
@@ -172,7 +180,9 @@ class ContentStore:
     def _put_grown(self, lane: str, span: str, body: bytes, trace: str) -> RequestParts | None:
         """A body that begins with all of the lane's last one up to its last message: only the rest is looked at."""
         known = self._conversations.get(lane)
-        if known is None or not body.startswith(known.prefix) or not self._all_stored(known.ids, trace):
+        day = day_of_trace(trace)
+        if known is None or not body.startswith(known.prefix) or known.day != day:
+            # Of another day: the partition of this trace lacks its parts.
             return None
         rest = _decode(body[len(known.prefix) :])
         cut = cut_list(rest, known.key) if rest is not None else None
@@ -186,13 +196,15 @@ class ContentStore:
         grown_ids, grown_size, grown_hits = self._put_segments(segments[: cursor.segments], trace)
         rest_ids, rest_size, rest_hits = self._put_segments(segments[cursor.segments :], trace)
         redactions = known.redactions + grown_hits + rest_hits
-        base, since_full = known.span, known.since_full + 1
+        base: str | None = known.span
+        since_full = known.since_full + 1
         new, keep = grown_ids + rest_ids, len(known.ids)
         if since_full >= _FULL_LIST_EVERY:
             base, since_full, keep, new = None, 0, 0, known.ids + new
         self.kept = known.ids[:keep]
         size = known.length + grown_size + rest_size
         grown = _Conversation(
+            day,
             body[: len(known.prefix) + len(rest[: cursor.offset].encode())],
             cursor.key,
             known.ids + grown_ids,
@@ -203,10 +215,6 @@ class ContentStore:
         )
         self._remember(lane, grown)
         return RequestParts(base, keep, new, size, redactions, "redacted" if redactions else "clean")
-
-    def _all_stored(self, ids: list[str], trace: str) -> bool:
-        """False when a conversation goes on in a trace of another day, whose partition lacks its parts."""
-        return self._has(ids[-1], trace) and self._has(ids[0], trace)
 
     def _remember(self, lane: str, conversation: _Conversation) -> None:
         self._conversations[lane] = conversation
@@ -249,7 +257,7 @@ class ContentStore:
             length = store(now.kind, now.text)
             size += length
             own = _plain(self._redactor.segments([segment])[1]) if hits and now.text != segment.text else []
-            self._remember_part(segment.text, _CachedPart(ids[-1], length, own))
+            self._remember_part(segment, _CachedPart(ids[-1], length, own))
         if pending:
             size += store(GLUE, "".join(pending))
         return ids, size, redactions
@@ -258,23 +266,24 @@ class ContentStore:
         """The stored part of a segment's text, if the trace's day has it."""
         if segment.kind in _JOINED:
             return None
-        part = self._cache.get(segment.text)
+        # By its key as well: whether a value is a secret can depend on what it stands under.
+        part = self._cache.get((segment.key, segment.text))
         if part is None or not self._has(part.blob_id, trace):
             return None
-        self._cache.move_to_end(segment.text)
+        self._cache.move_to_end((segment.key, segment.text))
         return part
 
     def _has(self, blob_id: str, trace: str) -> bool:
         ids = self._stored.get(day_of_trace(trace))
         return ids is not None and bytes.fromhex(blob_id) in ids
 
-    def _remember_part(self, text: str, part: _CachedPart) -> None:
-        if len(text) > _CACHE_CHARACTERS // 4 or text in self._cache:
+    def _remember_part(self, segment: Segment, part: _CachedPart) -> None:
+        if len(segment.text) > _CACHE_CHARACTERS // 4 or (segment.key, segment.text) in self._cache:
             return
-        self._cache[text] = part
-        self._cached_characters += len(text)
+        self._cache[segment.key, segment.text] = part
+        self._cached_characters += len(segment.text)
         while self._cached_characters > _CACHE_CHARACTERS:
-            old, _ = self._cache.popitem(last=False)
+            (_, old), _ = self._cache.popitem(last=False)
             self._cached_characters -= len(old)
 
     # -- everything else

@@ -193,7 +193,6 @@ class RecordedHttp:
         """Take the end's place in the process-wide order."""
         self.deliveries.append((next_order(), self.end_at - self.start, self.received, _loop_turns()))
 
-
     def abandon(self) -> None:
         """Mark an answer as left unread. The caller writes the end."""
         if self.end is None:

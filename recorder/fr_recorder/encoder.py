@@ -20,8 +20,7 @@ from .location import describe_location
 from .transfer import UnknownEncoding, decode_chunks
 from .values import Packed, PackedError, pack_error
 
-__all__ = ["Encoder"]
-
+__all__ = ["Encoder", "http_outcome", "text_headers"]
 
 
 class Encoder:
@@ -55,7 +54,7 @@ class Encoder:
 
     def labels(self, context: TraceContext, hits: list[Redaction]) -> dict[str, Any]:
         """The application's labels, redacted; the user as a keyed pseudonym."""
-        labels = dict(context.labels)
+        labels = {name: label if isinstance(label, str | dict) else str(label) for name, label in context.labels.items()}
         user = labels.pop("user", None)
         redacted, found = self._redactor.value(labels, "labels")
         hits += _plain(found)
@@ -66,17 +65,31 @@ class Encoder:
         digest = hmac.digest(self._pseudonym_key, b"user\0" + str(user).encode("utf-8", "surrogatepass"), "sha256")
         return "u_" + base64.b32encode(digest[:10]).decode().lower()
 
+    def _location(self, crossing: Any, hits: list[Redaction]) -> str | None:
+        """Where in the program it was, redacted: a path may name a person."""
+        described = describe_location(crossing.location)
+        if described is None:
+            return None
+        location, found = self._redactor.text(described, "code_location")
+        hits += _plain(found)
+        return str(location)
+
     # -- HTTP
 
     def begin_http(self, crossing: RecordedHttp) -> dict[str, Any]:
         """The intent: the full request."""
         hits: list[Redaction] = []
         event = self._begin("http", crossing, hits)
-        location, found = self._redactor.text(describe_location(crossing.location) or "", "code_location")
         url, url_hits = self._redactor.url(crossing.url)
         headers, header_hits = self._redactor.headers(text_headers(crossing.headers))
-        hits += _plain(found) + _plain(url_hits) + _plain(header_hits)
-        event |= {"loc": location or None, "via": crossing.transport, "method": crossing.method, "url": url, "headers": headers}
+        hits += _plain(url_hits) + _plain(header_hits)
+        event |= {
+            "loc": self._location(crossing, hits),
+            "via": crossing.transport,
+            "method": crossing.method,
+            "url": url,
+            "headers": headers,
+        }
         event |= {"call": crossing.call_span, "attempt": crossing.attempt, "call_at": crossing.call_at // 1000}
         if crossing.cause is not None:
             event |= {"cause": crossing.cause, "backoff": crossing.backoff_us}
@@ -100,7 +113,7 @@ class Encoder:
             "at": (crossing.at + duration) // 1000,
             "dur": duration // 1000,
             "end": crossing.end,
-            "status": _http_outcome(crossing),
+            "status": http_outcome(crossing),
         }
         if crossing.request_sent is not None:
             event["sent"] = crossing.request_sent
@@ -124,11 +137,11 @@ class Encoder:
         """Store the answer's body into the event; returns its redaction status and the chunk ends if they moved."""
         chunks = crossing.chunks
         encoding = _header(headers, "content-encoding")
-        pieces = chunks
+        pieces, whole = chunks, True
         if encoding:
             event["enc"] = encoding
             try:
-                pieces = decode_chunks(encoding, chunks)
+                pieces, whole = decode_chunks(encoding, chunks)
             except UnknownEncoding as error:
                 hits.append(("response", f"not stored: {error}", 1))
                 return "failed", None
@@ -146,7 +159,8 @@ class Encoder:
             event["changed"] = True
         if not encoding:
             return redacted.status, list(redacted.chunk_offsets) if redacted.data is not decoded else None
-        if redacted.data is decoded:
+        if redacted.data is decoded and whole:
+            # As transferred only where all of that was decoded, and so looked through.
             event["wire"] = self.content.put_cut("wire", b"".join(chunks), trace)
             return redacted.status, None
         return redacted.status, list(redacted.chunk_offsets)[: len(chunks)]
@@ -159,10 +173,11 @@ class Encoder:
         call = crossing.call
         event = self._begin(call.kind, crossing, hits)
         stored = self.packed(crossing.arguments, "args", event["trace"], "arguments")
-        facts, found = self._redactor.value(call.facts, "facts")
+        facts, found = self._redactor.value(_json_value(call.facts), "facts")
         hits += _plain(found) + stored.redactions
-        event |= {"loc": describe_location(call.location), "name": call.name, "side": call.side_effect, "tool_kind": call.tool_kind}
-        event |= {"args": stored.parts, "aform": crossing.arguments.form, "rstatus": stored.status, "blane": crossing.body_lane.path}
+        event |= {"loc": self._location(call, hits), "name": call.name, "side": call.side_effect, "tool_kind": call.tool_kind}
+        event |= {"args": stored.parts, "aform": crossing.arguments.form, "blane": crossing.body_lane.path}
+        event["rstatus"] = "redacted" if hits and stored.status == "clean" else stored.status
         if facts:
             event["facts"] = facts
         return _with_hits(event, hits)
@@ -193,7 +208,7 @@ class Encoder:
         if crossing.error is not None:
             hits += self._failure(event, crossing.error)
         if crossing.extra:
-            extra, found = self._redactor.value(crossing.extra, "facts")
+            extra, found = self._redactor.value(_json_value(crossing.extra), "facts")
             hits += _plain(found)
             event["facts"] = extra
         event["rstatus"] = "redacted" if hits and status == "clean" else status
@@ -227,18 +242,24 @@ class Encoder:
 
     def _items(self, items: list[Packed], trace: str) -> StoredContent:
         """The items of a generator as one JSON list of [form, text] pairs; bytes in base64."""
-        rows, hits = [], []
+        rows, hits, status = [], [], "clean"
         for item in items:
             if item.form == "bytes":
                 clean = self._redactor.body(item.data, None)
                 hits += _plain(clean.hits)
-                rows.append(["bytes", base64.b64encode(clean.data if clean.status != "failed" else b"").decode()])
+                if clean.status == "failed":
+                    # A list with a hole in it would be served as if it were whole.
+                    return StoredContent([], 0, hits, "failed")
+                status = "unscanned" if clean.status == "unscanned" else status
+                rows.append(["bytes", base64.b64encode(clean.data).decode()])
             else:
                 text, found = self._redact_packed(item, "result")
                 hits += _plain(found)
                 rows.append([item.form, text])
         data = json.dumps(rows, separators=(",", ":")).encode()
-        return StoredContent(self.content.put_cut("result", data, trace), len(data), hits, "redacted" if hits else "clean")
+        return StoredContent(
+            self.content.put_cut("result", data, trace), len(data), hits, "redacted" if hits and status == "clean" else status
+        )
 
     # -- spans, decisions, output
 
@@ -248,7 +269,8 @@ class Encoder:
         event = self._begin("span", crossing, hits)
         name, found = self._redactor.text(crossing.name, "name")
         hits += _plain(found)
-        return _with_hits(event | {"name": name, "loc": describe_location(crossing.location), "rstatus": "redacted" if hits else "clean"}, hits)
+        event |= {"name": name, "loc": self._location(crossing, hits), "rstatus": "redacted" if hits else "clean"}
+        return _with_hits(event, hits)
 
     def end_span(self, crossing: Any) -> dict[str, Any]:
         """A named stretch of a trace ends."""
@@ -272,7 +294,8 @@ class Encoder:
     def decision(self, crossing: Any) -> dict[str, Any]:
         """A choice that the program recorded itself."""
         hits: list[Redaction] = []
-        event = self._begin("decision", crossing, hits) | {"t": "point", "loc": describe_location(crossing.location)}
+        event = self._begin("decision", crossing, hits) | {"t": "point"}
+        event["loc"] = self._location(crossing, hits)
         label, found = self._redactor.text(crossing.name, "decision_label")
         stored = self.packed(crossing.data, "decision", event["trace"], "decision")
         hits += _plain(found) + stored.redactions
@@ -289,9 +312,17 @@ class Encoder:
 def text_headers(headers: Any) -> list[tuple[str, str]]:
     """Header pairs as text, whatever the client library keeps them as."""
     return [
-        (name.decode("latin-1") if isinstance(name, bytes) else str(name), value.decode("latin-1") if isinstance(value, bytes) else str(value))
+        (
+            name.decode("latin-1") if isinstance(name, bytes) else str(name),
+            value.decode("latin-1") if isinstance(value, bytes) else str(value),
+        )
         for name, value in headers
     ]
+
+
+def _json_value(value: Any) -> Any:
+    """What the application said, as JSON has it: whatever else is in it becomes text. Raises TypeError, ValueError."""
+    return json.loads(json.dumps(value, default=str)) if value else value
 
 
 def _header(headers: list[tuple[str, str]], name: str) -> str | None:
@@ -315,7 +346,8 @@ def _with_hits(event: dict[str, Any], hits: list[Redaction]) -> dict[str, Any]:
     return event
 
 
-def _http_outcome(crossing: RecordedHttp) -> str:
+def http_outcome(crossing: RecordedHttp) -> str:
+    """The status of an exchange: what the program got, not whether it was pleased."""
     if crossing.end in ("error", "cancelled"):
         return crossing.end
     if crossing.status is None:

@@ -23,7 +23,9 @@ ALLOWED = (
 )
 """Patterns of names whose values are recorded, redacted, unless the name also looks like a secret's."""
 
-_SECRET = re.compile(r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PWD|CREDENTIALS?|AUTH|COOKIE|SIGNATURE|DSN|PRIVATE)S?($|_)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PWD|CREDENTIALS?|AUTH|COOKIE|SIGNATURE|DSN|PRIVATE)S?($|_)", re.IGNORECASE
+)
 _NOT_SECRET = frozenset(("PWD", "OLDPWD", "SSH_AUTH_SOCK"))
 
 
@@ -35,12 +37,16 @@ def is_secret_name(name: str) -> bool:
 def allowed_environment(env: Mapping[str, str]) -> dict[str, str]:
     """The variables whose values may be recorded (they still go through redaction)."""
     patterns = (*ALLOWED, *(p.strip() for p in env.get("FR_ENV", "").split(",") if p.strip()))
-    return {
-        name: value for name, value in sorted(env.items()) if not is_secret_name(name) and any(fnmatchcase(name, p) for p in patterns)
-    }
+    return {name: value for name, value in sorted(env.items()) if not is_secret_name(name) and any(fnmatchcase(name, p) for p in patterns)}
 
 
 def secret_names(env: Mapping[str, str]) -> list[str]:
     """The names of variables that hold secrets and belong to a known provider or framework, or were asked for by ``FR_ENV``."""
-    patterns = (*(p for p in ALLOWED if p.endswith("_*")), "*_API_KEY", "*_TOKEN", "*_SECRET", *(p.strip() for p in env.get("FR_ENV", "").split(",") if p.strip()))
+    patterns = (
+        *(p for p in ALLOWED if p.endswith("_*")),
+        "*_API_KEY",
+        "*_TOKEN",
+        "*_SECRET",
+        *(p.strip() for p in env.get("FR_ENV", "").split(",") if p.strip()),
+    )
     return sorted(name for name in env if is_secret_name(name) and any(fnmatchcase(name, p) for p in patterns))

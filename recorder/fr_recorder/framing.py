@@ -11,6 +11,8 @@ from collections.abc import Sequence
 __all__ = ["BodyReader", "frame_chunk", "head_of", "is_chunked", "last_chunk"]
 
 _MAX_LINE_BYTES = 1 << 16
+_MAX_SIZE_DIGITS = 16
+_HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
 
 
 class BodyReader:
@@ -61,26 +63,36 @@ class BodyReader:
             if found < 0:
                 self._line += data[position:]
                 if len(self._line) > _MAX_LINE_BYTES:
-                    pieces.append(self._line)
-                    self._line, self._chunked = b"", False
+                    pieces.append(self._give_up())
                 break
-            line = (self._line + data[position:found]).strip()
-            self._line, position = b"", found + 1
-            self._next_state(line)
+            line = self._line = self._line + data[position : found + 1]
+            position = found + 1
+            if self._takes(line.strip()):
+                self._line = b""
+                continue
+            pieces.append(self._give_up() + data[position:])
+            break
         return pieces
 
-    def _next_state(self, line: bytes) -> None:
+    def _give_up(self) -> bytes:
+        """This is no transfer coding: from here on all is body. Returns the line that was held back."""
+        line, self._line = self._line, b""
+        self._chunked, self._left = False, None
+        return line
+
+    def _takes(self, line: bytes) -> bool:
+        """Go on to the next state; False when the line should be a chunk's size and is not."""
         if self._state == "end":
             self._state = "size"
         elif self._state == "trailer":
             self.ended = not line
         else:
-            try:
-                self._in_chunk = int(line.partition(b";")[0], 16)
-            except ValueError:
-                self.ended = True
-                return
+            size = line.partition(b";")[0].strip()
+            if not size or len(size) > _MAX_SIZE_DIGITS or not _HEX_DIGITS.issuperset(size):
+                return False
+            self._in_chunk = int(size, 16)
             self._state = "data" if self._in_chunk else "trailer"
+        return True
 
 
 def is_chunked(headers: Sequence[tuple[str, str]]) -> bool:
@@ -91,10 +103,7 @@ def is_chunked(headers: Sequence[tuple[str, str]]) -> bool:
 def _length(headers: Sequence[tuple[str, str]]) -> int | None:
     for name, value in headers:
         if name.lower() == "content-length":
-            try:
-                return int(value)
-            except ValueError:
-                return None
+            return int(value) if value.strip().isascii() and value.strip().isdigit() else None
     return None
 
 

@@ -91,4 +91,7 @@ def _run(action: Action, module: ModuleType) -> None:
     except Exception as error:  # noqa: BLE001 - a library of another shape must not keep the program from running
         from .notices import tell
 
-        tell(f"seam:{module.__name__}", f"fr: {module.__name__} is not as expected ({type(error).__name__}: {error}); its calls are not recorded")
+        tell(
+            f"seam:{module.__name__}",
+            f"fr: {module.__name__} is not as expected ({type(error).__name__}: {error}); its calls are not recorded",
+        )

@@ -6,14 +6,17 @@ frames behind. The file is locked while its process lives, which is how a reader
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from typing import Any
 
 from fr_schema.frames import encode_frame
-from fr_schema.layout import journal_path
+from fr_schema.layout import format_path, journal_path, manifest_path
 
-__all__ = ["Journal", "is_live"]
+__all__ = ["Journal", "is_live", "sync_folder"]
+
+_DISK_IS_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 class Journal:
@@ -34,28 +37,50 @@ class Journal:
         self.dirty = False
         self._frames = 0
         self._descriptor = -1
+        self._previous = -1
+        self._name_synced = False
         self._compressor: Any = None
 
+    @property
+    def path(self) -> str:
+        """The current file."""
+        return journal_path(self._store, self.writer, self.file)
+
     def open_next(self) -> None:
-        """Begin the next file. Raises OSError."""
+        """Begin the next file. The one before stays locked until :meth:`release_previous`, and current if this fails. Raises OSError."""
         import zstandard
 
-        self.close()
+        if not os.path.exists(format_path(self._store)):
+            # A journal in a folder that is no store any more would never be found.
+            raise FileNotFoundError(errno.ENOENT, "the store is gone", self._store)
         path = journal_path(self._store, self.writer, self.file + 1)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         # Locked before it has its name: a sealer must never find it unlocked and take its writer for dead.
         unnamed = f"{path}.tmp"
-        descriptor = os.open(unnamed, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(unnamed, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.rename(unnamed, path)
         except OSError:
             os.close(descriptor)
             raise
-        self._descriptor = descriptor
+        self.release_previous()
+        self._previous, self._descriptor = self._descriptor, descriptor
         self._compressor = zstandard.ZstdCompressor(level=1, write_checksum=False)
         self.file += 1
         self.size = self._frames = 0
+        self.dirty = self._name_synced = False
+
+    def release_previous(self) -> None:
+        """Close the file before the current one, and so give up its lock."""
+        if self._previous >= 0:
+            descriptor, self._previous = self._previous, -1
+            os.close(descriptor)
+
+    def keeps(self, file: int) -> bool:
+        """True while a file of this writer is there, as a journal or sealed."""
+        kept = (journal_path(self._store, self.writer, file), manifest_path(self._store, self.writer, file))
+        return any(os.path.exists(path) for path in kept)
 
     @property
     def is_open(self) -> bool:
@@ -63,28 +88,48 @@ class Journal:
         return self._descriptor >= 0
 
     def append(self, payload: bytes) -> None:
-        """Write one frame. When the disk takes only part of it, the part is taken back. Raises OSError."""
+        """Write one frame. When the disk takes only part of it, the part is taken back.
+
+        Raises OSError; unless the disk is just full, the file is closed then, and the next one is to be opened.
+        """
         frame = encode_frame(self._frames, payload, self._compressor)
         written = 0
         try:
+            if os.fstat(self._descriptor).st_nlink == 0:
+                raise FileNotFoundError(errno.ENOENT, "the journal was removed", self.path)
             while written < len(frame):
                 written += os.write(self._descriptor, frame[written:] if written else frame)
-        except OSError:
+        except OSError as error:
             if written:
-                os.ftruncate(self._descriptor, self.size)
+                self._take_back(written)
+            if error.errno not in _DISK_IS_FULL:
+                self.close()
             raise
         self.size += len(frame)
         self._frames += 1
         self.dirty = True
+
+    def _take_back(self, written: int) -> None:
+        try:
+            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+        except OSError:
+            # The torn frame stays, and readers search for the next good one behind it.
+            return
 
     def sync(self) -> None:
         """Make what was appended safe against loss of power. Raises OSError."""
         if self.dirty and self._descriptor >= 0:
             os.fdatasync(self._descriptor)
             self.dirty = False
+            if not self._name_synced:
+                folder = os.path.dirname(self.path)
+                sync_folder(folder)
+                sync_folder(os.path.dirname(folder))
+                self._name_synced = True
 
     def close(self) -> None:
         """Close the file and so give up its lock."""
+        self.release_previous()
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
@@ -92,6 +137,15 @@ class Journal:
     def forget(self) -> None:
         """In the child of a fork: let go of the parent's file without touching its lock or content."""
         self.close()
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder safe against loss of power. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def is_live(path: str) -> bool:

@@ -60,18 +60,22 @@ def keys_of_store(store_id: str, *, create: bool = True) -> Keys | None:
 def _read(path: str) -> bytes | None:
     try:
         with open(path, encoding="utf-8") as file:
-            return bytes.fromhex(json.load(file)["secret"])
+            secret = bytes.fromhex(json.load(file)["secret"])
     except FileNotFoundError:
         return None
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is not a key file") from error
+    if len(secret) < _SECRET_BYTES:
+        raise ValueError(f"the secret in {path} is too short to be one")
+    return secret
 
 
 def _create(path: str) -> bytes:
     """Make a key file; when another process was first, take that one's."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     secret = os.urandom(_SECRET_BYTES)
-    temporary = f"{path}.{os.getpid()}.tmp"
+    # Containers that share a folder may share process ids as well.
+    temporary = f"{path}.{os.urandom(8).hex()}.tmp"
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         os.write(descriptor, json.dumps({"secret": secret.hex()}).encode())

@@ -6,6 +6,7 @@ recording fails, the command still runs, and the failure is said on stderr.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -14,12 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from fr_schema.errors import CommandNotExecutable, CommandNotFound
+from fr_schema.errors import CommandNotExecutable, CommandNotFound, FlightError
 from fr_schema.ids import new_span_id, new_trace_id, new_writer_id
 from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
 
@@ -31,12 +32,33 @@ from .store import OpenStore, open_store
 __all__ = ["LAUNCH_VARIABLES", "ChildStatus", "Recording", "boot_environment", "die_like", "find_command", "record_command", "run_child"]
 
 LAUNCH_VARIABLES = frozenset(
-    "FR_MODE FR_PATH FR_RUN_FOLDER FR_LANE FR_STORE FR_TRACE FR_SEED FR_TAPE FR_BACKEND FR_CODE_VERSION FR_CODE_DIRTY PYTHONPATH".split()
+    [
+        "FR_MODE",
+        "FR_PATH",
+        "FR_RUN_FOLDER",
+        "FR_LANE",
+        "FR_STORE",
+        "FR_TRACE",
+        "FR_SEED",
+        "FR_TAPE",
+        "FR_BACKEND",
+        "FR_CODE_VERSION",
+        "FR_CODE_DIRTY",
+        "PYTHONPATH",
+    ]
 )
 """Variables that a launcher sets for the command: never taken over from one run into another."""
 
-_FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGWINCH")
-_LEFT_TO_THE_CHILD = ("SIGINT", "SIGQUIT")
+_PASSED_ON = frozenset(
+    (
+        *(signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT),
+        *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT, signal.SIGWINCH),
+    )
+)
+_SENT_BY_THE_KERNEL = 0x80
+"""``si_code`` of a signal from the terminal (SI_KERNEL), which goes to the whole foreground group."""
+
+_SHELL = "/bin/sh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +97,9 @@ def find_command(argv: Sequence[str]) -> str:
     if found is not None:
         return found
     if os.path.sep in program and os.path.exists(program):
-        raise CommandNotExecutable(f"{program} is not executable", hint=f"chmod +x {program}, or name its interpreter: fr record -- python {program}")
+        raise CommandNotExecutable(
+            f"{program} is not executable", hint=f"chmod +x {program}, or name its interpreter: fr record -- python {program}"
+        )
     hint = f"did you mean: fr record -- python {program}" if program.endswith(".py") else "check the spelling and PATH"
     raise CommandNotFound(f"there is no command {program!r}", hint=hint)
 
@@ -84,7 +108,10 @@ def package_folders() -> list[str]:
     """Folders from which our packages and what they need can be imported."""
     import fr_schema
 
-    folders = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.path.dirname(os.path.dirname(os.path.abspath(fr_schema.__file__)))]
+    folders = [
+        os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        os.path.dirname(os.path.dirname(os.path.abspath(fr_schema.__file__))),
+    ]
     for name in ("fr_replay", "zstandard", "xxhash", "re2", "_time_machine"):
         import importlib.util
 
@@ -112,30 +139,51 @@ def boot_environment(base: Mapping[str, str], mode: str, run_folder: str) -> dic
 def record_command(argv: Sequence[str], store_path: str, *, name: str | None = None, durability: str | None = None) -> Recording:
     """Run a command, recorded. Raises CommandNotFound or CommandNotExecutable before anything is started."""
     program = find_command(argv)
+    with ExitStack() as stack:
+        try:
+            run = _begin_run(program, argv, store_path, name, durability, stack)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, the command must run
+            _say(f"fr: not recording: {error.one_line() if isinstance(error, FlightError) else error}")
+            return Recording(run_child(program, argv, os.environ), None, None, [])
+        try:
+            status = run_child(program, argv, run.env)
+        except CommandNotExecutable as refused:
+            run.journal.end(ChildStatus(refused.exit_code))
+            raise
+        run.journal.end(status)
+        return Recording(status, run.trace, run.store, _reported(run.folder))
+
+
+class _Run(NamedTuple):
+    """A run that has begun in the record, and the environment for its command."""
+
+    trace: str
+    store: OpenStore
+    folder: str
+    env: dict[str, str]
+    journal: _RunJournal
+
+
+def _begin_run(program: str, argv: Sequence[str], store_path: str, name: str | None, durability: str | None, stack: ExitStack) -> _Run:
+    """Open the store and write the run's beginning. Raises what is wrong with the store or the disk."""
     git = _GitQuestion(argv)
-    try:
-        store = open_store(store_path)
-        keys = keys_of_store(store.store_id)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, the command must run
-        _say(f"fr: not recording: {getattr(error, 'one_line', lambda: error)()}")
-        return Recording(run_child(program, argv, os.environ), None, None, [])
+    stack.callback(git.stop)
+    store = open_store(store_path)
+    keys = keys_of_store(store.store_id)
     assert keys is not None
     trace = new_trace_id()
-    with temporary_folder() as folder:
-        seeds = {"hash": _hash_seed(), "random": secrets.token_hex(16)}
-        env = boot_environment(os.environ, "record", folder)
-        env |= {"FR_STORE": store.path, "FR_TRACE": trace, "FR_SEED": seeds["random"], "PYTHONHASHSEED": seeds["hash"]}
-        if durability:
-            env["FR_DURABILITY"] = durability
-        commit, dirty = git.answer()
-        if commit:
-            env |= {"FR_CODE_VERSION": commit, "FR_CODE_DIRTY": {True: "1", False: "0", None: ""}[dirty]}
-        journal = _RunJournal(store, keys, trace)
-        journal.begin(program, argv, name, seeds, commit, dirty)
-        status = run_child(program, argv, env)
-        processes = _reported(folder)
-        journal.end(status)
-    return Recording(status, trace, store, processes)
+    folder = stack.enter_context(temporary_folder())
+    seeds = {"hash": _hash_seed(), "random": secrets.token_hex(16)}
+    env = boot_environment(os.environ, "record", folder)
+    env |= {"FR_STORE": store.path, "FR_TRACE": trace, "FR_SEED": seeds["random"], "PYTHONHASHSEED": seeds["hash"]}
+    if durability:
+        env["FR_DURABILITY"] = durability
+    commit, dirty = git.answer()
+    if commit:
+        env |= {"FR_CODE_VERSION": commit, "FR_CODE_DIRTY": {True: "1", False: "0", None: ""}[dirty]}
+    journal = _RunJournal(store, keys, trace)
+    journal.begin(program, argv, name, seeds, commit, dirty)
+    return _Run(trace, store, folder, env, journal)
 
 
 @contextmanager
@@ -148,34 +196,67 @@ def temporary_folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_child(program: str, argv: Sequence[str], env: Mapping[str, str], **options: Any) -> ChildStatus:
-    """Run a command to its end, as if it had been started instead of us.
+def run_child(program: str, argv: Sequence[str], env: Mapping[str, str]) -> ChildStatus:
+    """Run a command to its end, as if it had been started instead of us. Raises CommandNotExecutable.
 
-    Signals from the terminal reach it directly, since it is in our process group; those sent to us are passed on.
+    Signals from the terminal reach it directly, since it is in our process group; those that a process sends to us are passed
+    on. A process that signals the whole group reaches the command twice: nobody can tell that from a signal to us alone.
     """
-    child: subprocess.Popen[bytes] | None = None
+    waited_for = {*_PASSED_ON, signal.SIGCHLD}
+    ignores_children = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
 
-    def forward(number: int, _: Any) -> None:
-        if child is not None and child.returncode is None:
-            child.send_signal(number)
+    def in_child() -> None:
+        if ignores_children:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    before = {}
-    for signals, handler in ((_FORWARDED, forward), (_LEFT_TO_THE_CHILD, lambda *_: None)):
-        for signal_name in signals:
-            number = getattr(signal, signal_name)
-            before[number] = signal.getsignal(number)
-            if before[number] is not signal.SIG_IGN:
-                signal.signal(number, handler)
     try:
-        child = subprocess.Popen([argv[0], *argv[1:]], executable=program, env=dict(env), **options)
-        while True:
-            try:
-                return ChildStatus(child.wait())
-            except KeyboardInterrupt:
-                continue
+        if ignores_children:
+            # With SIGCHLD ignored, as some supervisors leave it to their children, the kernel throws exit codes away.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        child = _start(program, argv, dict(env), in_child)
+        while child.poll() is None:
+            _pass_on(signal.sigwaitinfo(waited_for), child)
+        return ChildStatus(child.returncode)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        while signal.sigtimedwait(waited_for, 0) is not None:
+            pass
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _pass_on(received: signal.struct_siginfo, child: subprocess.Popen[bytes]) -> None:
+    """Give the child a signal that was meant for it, unless it has it already or has sent it itself."""
+    number = received.si_signo
+    if received.si_code == _SENT_BY_THE_KERNEL:
+        # The terminal tells the whole group, but that it is gone it tells the session's leader alone.
+        meant = number == signal.SIGHUP and os.getsid(0) == os.getpid()
+    else:
+        meant = number != signal.SIGCHLD and received.si_pid != child.pid
+    if meant:
+        child.send_signal(number)
+
+
+def _start(program: str, argv: Sequence[str], env: dict[str, str], in_child: Callable[[], None]) -> subprocess.Popen[bytes]:
+    """Start a command as a shell would. Raises CommandNotExecutable."""
+
+    def start(argv: Sequence[str], program: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(argv, executable=program, env=env, preexec_fn=in_child)  # noqa: PLW1509 - there are no other threads
+
+    try:
+        try:
+            return start(argv, program, env)
+        except OSError as error:
+            if error.errno == errno.ENOEXEC:
+                # A script without a "#!" line: shells, env and nohup give it to the shell.
+                return start(["sh", program, *argv[1:]], _SHELL, env)
+            if error.errno == errno.E2BIG and env != dict(os.environ):
+                _say("fr: not recording: the environment has no room for the recorder's variables")
+                return start(argv, program, os.environ)
+            raise
+    except OSError as error:
+        hint = "does the interpreter in its first line exist?" if error.errno == errno.ENOENT else None
+        raise CommandNotExecutable(f"{argv[0]} cannot be executed: {error.strerror}", hint=hint) from error
 
 
 def die_like(status: ChildStatus) -> int:
@@ -190,8 +271,10 @@ def die_like(status: ChildStatus) -> int:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if number != signal.SIGKILL:
             signal.signal(number, signal.SIG_DFL)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            # A stream that was closed from the start is None.
+            if stream is not None:
+                stream.flush()
         os.kill(os.getpid(), number)
         time.sleep(1)
     except (OSError, ValueError):
@@ -214,7 +297,17 @@ def _reported(folder: str) -> list[tuple[int, str, str]]:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)  # noqa: T201 - the launcher is a command-line program
+    # Without the check print() would take stdout, which is the command's.
+    if sys.stderr is not None:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - the launcher is a command-line program
+
+
+def _working_folder() -> str:
+    """The current folder; for one that was removed, its old path with the kernel's remark ``(deleted)``."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return os.readlink("/proc/self/cwd")
 
 
 class _GitQuestion:
@@ -222,7 +315,7 @@ class _GitQuestion:
 
     def __init__(self, argv: Sequence[str]) -> None:
         script = next((a for a in argv[1:] if a.endswith(".py") and os.path.exists(a)), None)
-        folder = os.path.dirname(os.path.abspath(script)) if script else os.getcwd()
+        folder = os.path.dirname(os.path.abspath(script)) if script else _working_folder()
         command = ["git", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
         self._process: subprocess.Popen[str] | None = None
         try:
@@ -240,8 +333,7 @@ class _GitQuestion:
         try:
             text, _ = self._process.communicate(timeout=1.0)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+            self.stop()
             return None, None
         if self._process.returncode != 0:
             return None, None
@@ -250,6 +342,12 @@ class _GitQuestion:
         if commit is None or commit == "(initial)":
             return None, None
         return commit, any(not line.startswith("#") for line in lines)
+
+    def stop(self) -> None:
+        """Do not wait for the answer any longer; harmless when it is there."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 class _RunJournal:
@@ -274,9 +372,9 @@ class _RunJournal:
     ) -> None:
         """Write the header and the run's beginning."""
         facts: dict[str, Any] = {
-            "cwd": os.getcwd(),
+            "cwd": _working_folder(),
             "seeds": dict(seeds),
-            "interpreter": {"program": os.path.abspath(program), "platform": sys.platform, "machine": os.uname().machine},
+            "interpreter": {"program": os.path.join(_working_folder(), program), "platform": sys.platform, "machine": os.uname().machine},
         }
         if commit:
             facts |= {"code_version": commit} | ({"code_dirty": dirty} if dirty is not None else {})

@@ -54,7 +54,7 @@ def _seed_random(module: ModuleType, seeds: Seeds) -> None:
         seed_for_real(self, seeds.draw_int(32, "random") if a is None else a, version)
 
     cls.seed = seed
-    shared: Any = module._inst  # type: ignore[attr-defined]
+    shared: Any = module._inst
     module.seed = shared.seed  # type: ignore[attr-defined]
     shared.seed()
     # The module reseeds itself from the system in a forked child; this hook is registered later and so runs after it.
@@ -68,7 +68,8 @@ def _seed_uuid(module: ModuleType, seeds: Seeds) -> None:
         """Generate a random UUID (from the run's recorded seed)."""
         return cls(bytes=seeds.draw(16, "uuid4"), version=4)
 
-    module.uuid4 = uuid4  # type: ignore[attr-defined]
+    uuid_module: Any = module
+    uuid_module.uuid4 = uuid4
     if hasattr(module, "uuid7"):
         import time
 
@@ -78,7 +79,7 @@ def _seed_uuid(module: ModuleType, seeds: Seeds) -> None:
             number = int.from_bytes(value, "big") & ~(0xF000 << 64) & ~(0xC000 << 48) | (7 << 76) | (0x8000 << 48)
             return cls(int=number)
 
-        module.uuid7 = uuid7
+        uuid_module.uuid7 = uuid7
     # uuid1 asks a system library for time and sequence unless it is not there; then it uses the clock and random.
     for name in ("_generate_time_safe", "_UuidCreate"):
         if hasattr(module, name):

@@ -48,6 +48,9 @@ class ReadLog:
             taken: LaneReads = {}
             for lane, source, values in waiting:
                 length = len(values)
+                if length == 0:
+                    # Entered twice, when it was taken and added to at the same moment.
+                    continue
                 taken.setdefault(lane.path, {}).setdefault(source, []).extend(values[:length])
                 del values[:length]
                 if values:

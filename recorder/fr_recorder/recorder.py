@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fr_schema.errors import FlightError
 from fr_schema.ids import new_trace_id, new_writer_id
 from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
 
@@ -22,7 +23,7 @@ from .standard_streams import OutputBuffer
 from .store import OpenStore, chosen_store, open_store
 from .writer import Limits, Writer, WriterStatus
 
-__all__ = ["Config", "Recorder", "current_recorder", "start", "stop"]
+__all__ = ["Config", "Recorder", "current_recorder", "start", "stop", "watch_children"]
 
 DURABILITIES = ("os", "group", "sync")
 
@@ -80,6 +81,7 @@ class Recorder:
         self.reads = ReadLog()
         self.output = OutputBuffer(self._put_output)
         self.writer_id = ""
+        self._paused = False
         self.writer: Writer = self._new_writer()
 
     def _new_writer(self) -> Writer:
@@ -130,8 +132,27 @@ class Recorder:
         trace = self.trace
         self.writer.put(lambda session: [session.encoder.output(source, data, trace)], len(data))
 
+    def pause(self) -> None:
+        """Before a fork: let the writer finish what it is at.
+
+        The child would inherit modules that are imported by half, and locks of libraries that no thread there will ever release.
+        """
+        self._paused = self.writer._write_lock.acquire(True, _FORK_WAIT_S)
+
+    def resume(self) -> None:
+        """After a fork, in the parent."""
+        if self._paused:
+            self._paused = False
+            self.writer._write_lock.release()
+
+    def go_on(self) -> None:
+        """After :meth:`close`, when the process lives on after all: a new writer and journal."""
+        self.writer = self._new_writer()
+        self.stand_behind_boundary()
+
     def start_in_child(self, lane: str) -> None:
         """In the child of a fork: a new writer and journal, in the same trace."""
+        self._paused = False
         self.writer.abandon()
         self.reads.forget()
         self.output.forget()
@@ -184,9 +205,13 @@ class Recorder:
         """Turns are counted where they are made."""
 
 
+_FORK_WAIT_S = 2.0
+"""The longest that a fork waits for the writer, whatever the disk does."""
+
 _STARTED = real.monotonic_ns()
 _STARTED_AT = real.wall_ns()
 _recorder: Recorder | None = None
+_watching = False
 _host: str | None = None
 
 
@@ -196,6 +221,30 @@ def host_name() -> str:
     if _host is None:
         _host = os.uname().nodename
     return _host
+
+
+def watch_children() -> None:
+    """Follow this process into forks, and write everything before it leaves past ``atexit`` or becomes another program."""
+    global _watching
+    if _watching:
+        return
+    _watching = True
+    from . import children
+
+    def telling(action: Callable[..., None]) -> Callable[..., None]:
+        def tell_recorder(*args: Any) -> None:
+            if _recorder is not None:
+                action(_recorder, *args)
+
+        return tell_recorder
+
+    children.install(
+        telling(Recorder.start_in_child),
+        telling(Recorder.close),
+        stay=telling(Recorder.go_on),
+        pause=telling(Recorder.pause),
+        resume=telling(Recorder.resume),
+    )
 
 
 def current_recorder() -> Recorder | None:
@@ -214,7 +263,7 @@ def start(config: Config) -> Recorder | None:
     try:
         store = open_store(config.store)
     except Exception as error:  # noqa: BLE001 - a store that cannot be opened must not stop the program
-        tell("store", f"fr: not recording: {getattr(error, 'one_line', lambda: error)()}")
+        tell("store", f"fr: not recording: {error.one_line() if isinstance(error, FlightError) else error}")
         return None
     keys = keys_of_store(store.store_id)
     assert keys is not None
@@ -224,8 +273,22 @@ def start(config: Config) -> Recorder | None:
     recorder = Recorder(config, store, keys)
     recorder.stand_behind_boundary()
     _recorder = recorder
-    atexit.register(recorder.close)
+    atexit.register(_close_at_exit, recorder)
     return recorder
+
+
+def _close_at_exit(recorder: Recorder) -> None:
+    """Write everything, and leave the interpreter as it was.
+
+    An interpreter that an interrupt has ended kills itself with SIGINT after this. It remembers that in a flag which any ``exec``
+    of text clears, such as the one in ``namedtuple`` when the recorder imports something now; an ``exec`` that is interrupted sets it.
+    """
+    recorder.close()
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        try:
+            exec("raise KeyboardInterrupt")
+        except KeyboardInterrupt:
+            return
 
 
 def stop() -> None:
@@ -235,4 +298,4 @@ def stop() -> None:
     if recorder is not None:
         boundary.install(None)
         recorder.close()
-        atexit.unregister(recorder.close)
+        atexit.unregister(_close_at_exit)

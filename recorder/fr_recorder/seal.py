@@ -15,14 +15,17 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from fr_schema.fold import Blob, FoldedJournal, fold_journal
 from fr_schema.ids import day_of_trace
-from fr_schema.layout import BLOBS, EVENTS, JOURNAL, MANIFESTS, QUARANTINE, manifest_path, segment_path
+from fr_schema.frames import Damage
+from fr_schema.layout import BLOBS, EVENTS, JOURNAL, MANIFESTS, QUARANTINE, journal_path, manifest_path, segment_path
 from fr_schema.rows import RowBuilder
 from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
+
+from .journal import sync_folder
 
 __all__ = ["Sealed", "journal_files", "seal_dead_journals", "seal_journal"]
 
@@ -103,63 +106,100 @@ def seal_journal(store: str, writer: str, seq: int, path: str) -> Sealed | None:
 
 def _seal(store: str, writer: str, seq: int, path: str, data: bytes) -> Sealed:
     folded = fold_journal(data)
-    builder = RowBuilder(folded, _Lookup(store, writer))
+    builder = RowBuilder(folded, _Lookup(store, writer, path), writer=writer, continued=_is_continued(store, writer, seq, folded))
     events = builder.event_rows()
     blobs = builder.blob_rows()
-    files = [*_write_table(store, EVENTS, writer, seq, events, "trace_id"), *_write_table(store, BLOBS, writer, seq, blobs, "first_trace_id")]
-    kept = _quarantine(store, writer, seq, path) if folded.damage else None
-    _write_manifest(store, writer, seq, folded, files, len(events), len(blobs), kept)
+    files = [
+        *_write_table(store, EVENTS, writer, seq, events, "trace_id"),
+        *_write_table(store, BLOBS, writer, seq, blobs, "first_trace_id"),
+    ]
+    kept = _quarantine(store, writer, seq, path) if builder.damage else None
+    _write_manifest(store, writer, seq, folded.closed is not None, builder.damage, files, len(events), len(blobs), kept)
     _remove_journal(path)
-    damage = [f"{d.reason} ({d.length} bytes at {d.offset})" if d.offset >= 0 else d.reason for d in folded.damage]
+    damage = [f"{d.reason} ({d.length} bytes at {d.offset})" if d.offset >= 0 else d.reason for d in builder.damage]
     return Sealed(path, len(events), [name for name, _ in files], damage, kept)
 
 
-class _Lookup:
-    """Finds blobs that the same writer stored in an earlier file: still a journal, or sealed already."""
+def _is_continued(store: str, writer: str, seq: int, folded: FoldedJournal) -> bool:
+    """True when the next file of the writer repeats what this one leaves open. A kill may come between the two."""
+    if folded.closed is None or folded.closed.get("next") is None:
+        return False
+    try:
+        return os.path.exists(manifest_path(store, writer, seq + 1)) or _trace_of(journal_path(store, writer, seq + 1)) is not None
+    except FileNotFoundError:
+        return False
 
-    def __init__(self, store: str, writer: str) -> None:
+
+class _Lookup:
+    """Finds blobs that the same writer stored in another file: still a journal, or sealed already."""
+
+    def __init__(self, store: str, writer: str, own: str) -> None:
         self._store = store
         self._writer = writer
+        self._own = own
         self._found: dict[bytes, Blob] | None = None
 
     def __call__(self, blob_id: bytes) -> Blob | None:
         if self._found is None:
-            self._found = dict(self._load())
+            self._found = {}
+            for found_id, blob in self._load():
+                self._found.setdefault(found_id, blob)
         return self._found.get(blob_id)
 
     def _load(self) -> Iterator[tuple[bytes, Blob]]:
-        for writer, _, path in journal_files(self._store):
-            if writer == self._writer:
-                with open(path, "rb") as file:
-                    yield from fold_journal(file.read()).blobs.items()
+        """Blobs of the other files, oldest first. A file that cannot be read is left out: what needs it says so itself."""
         yield from _sealed_blobs(self._store, self._writer)
+        for writer, _, path in journal_files(self._store):
+            if writer != self._writer or path == self._own:
+                continue
+            try:
+                with open(path, "rb") as file:
+                    data = file.read()
+            except FileNotFoundError:
+                # Sealed by another command in this moment.
+                continue
+            yield from fold_journal(data).blobs.items()
 
 
 def _sealed_blobs(store: str, writer: str) -> Iterator[tuple[bytes, Blob]]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder = os.path.join(store, MANIFESTS, writer)
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            manifest = json.load(file)
-        for entry in manifest["files"]:
-            if entry["path"].startswith(BLOBS + "/"):
-                table = pq.read_table(os.path.join(store, entry["path"]), columns=["blob_id", "kind", "data", "first_trace_id"], partitioning=None)
-                for row in table.to_pylist():
-                    yield row["blob_id"], Blob(row["kind"], row["data"], row["first_trace_id"], 0)
+        for path in _blob_files(os.path.join(folder, name)):
+            try:
+                table = pq.read_table(os.path.join(store, path), columns=["blob_id", "kind", "data", "first_trace_id"], partitioning=None)
+            except (OSError, pa.ArrowException):
+                # Damaged, or set aside for it.
+                continue
+            for row in table.to_pylist():
+                yield row["blob_id"], Blob(row["kind"], row["data"], row["first_trace_id"], 0)
+
+
+def _blob_files(manifest: str) -> list[str]:
+    """The blob files that a manifest names; none when it cannot be read."""
+    try:
+        with open(manifest, encoding="utf-8") as file:
+            names = [str(entry["path"]) for entry in json.load(file)["files"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+    return [name for name in names if name.startswith(BLOBS + "/")]
 
 
 def _trace_of(path: str) -> str | None:
-    """The trace in a journal's header, which stands in its first frame."""
-    from fr_schema.frames import EventRecord, Frame, read_frames, read_records
+    """The trace in a journal's header, which stands in its first frame; None when that cannot be read. Raises OSError."""
+    from fr_schema.frames import HEADER, MAX_PAYLOAD_BYTES, EventRecord, Frame, read_frames, read_records
 
     with open(path, "rb") as file:
-        head = file.read(1 << 16)
+        head = file.read(HEADER.size)
+        length = HEADER.unpack(head)[1] if len(head) == HEADER.size else 0
+        head += file.read(min(length, MAX_PAYLOAD_BYTES))
     frame = next(iter(read_frames(head)), None)
-    if not isinstance(frame, Frame):
+    record = next(iter(read_records(frame)), None) if isinstance(frame, Frame) else None
+    if not isinstance(record, EventRecord) or record.event.get("t") != "header":
         return None
-    record = next(iter(read_records(frame)), None)
-    return str(record.event.get("trace")) if isinstance(record, EventRecord) else None
+    return str(record.event.get("trace"))
 
 
 def _write_table(store: str, table: str, writer: str, seq: int, rows: list[dict[str, Any]], trace_column: str) -> list[tuple[str, int]]:
@@ -192,7 +232,9 @@ def write_parquet(path: str, table: str, rows: list[dict[str, Any]]) -> None:
     schema = EVENTS_SCHEMA if table == EVENTS else BLOBS_SCHEMA
     batch = pa.Table.from_pylist(rows, schema=schema)
     temporary = f"{path}.{os.getpid()}.tmp"
-    dictionary = [f.name for f in schema if f.name not in _NO_DICTIONARY and not pa.types.is_map(f.type) and not pa.types.is_floating(f.type)]
+    dictionary = [
+        f.name for f in schema if f.name not in _NO_DICTIONARY and not pa.types.is_map(f.type) and not pa.types.is_floating(f.type)
+    ]
     blooms = {name: {"ndv": max(len(rows), 1), "fpp": 0.01} for name in _BLOOM_COLUMNS[table]} if len(rows) >= 64 else None
     try:
         pq.write_table(
@@ -232,17 +274,16 @@ def _leaf_names(schema: Any, names: Iterable[str]) -> list[str]:
     return leaves
 
 
-def sync_folder(path: str) -> None:
-    """Make a rename in this folder safe against loss of power."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _write_manifest(
-    store: str, writer: str, seq: int, folded: FoldedJournal, files: list[tuple[str, int]], events: int, blobs: int, kept: str | None
+    store: str,
+    writer: str,
+    seq: int,
+    closed: bool,
+    damage: Sequence[Damage],
+    files: list[tuple[str, int]],
+    events: int,
+    blobs: int,
+    kept: str | None,
 ) -> None:
     """The commit point of a segment: what was written, with digests, and what came before."""
     path = manifest_path(store, writer, seq)
@@ -256,12 +297,17 @@ def _write_manifest(
         "sealed_at": int(time.time() * 1e6),
         "events": events,
         "blobs": blobs,
-        "closed_in_order": folded.closed is not None,
+        "closed_in_order": closed,
         "files": [
-            {"path": name, "rows": rows, "sha256": digest_of(os.path.join(store, name)), "bytes": os.path.getsize(os.path.join(store, name))}
+            {
+                "path": name,
+                "rows": rows,
+                "sha256": digest_of(os.path.join(store, name)),
+                "bytes": os.path.getsize(os.path.join(store, name)),
+            }
             for name, rows in files
         ],
-        "damage": [{"offset": d.offset, "length": d.length, "reason": d.reason} for d in folded.damage],
+        "damage": [{"offset": d.offset, "length": d.length, "reason": d.reason} for d in damage],
         "quarantine": os.path.relpath(kept, store) if kept else None,
         "previous": digest_of(before) if os.path.exists(before) else None,
     }

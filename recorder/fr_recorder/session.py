@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fr_schema.frames import encode_event
+from fr_schema.frames import MAX_PAYLOAD_BYTES, encode_event
 
 from . import real
 from .content import ContentStore
-from .encoder import Encoder
+from .encoder import Encoder, http_outcome
 from .journal import Journal
 from .program import installed_packages, loaded_code
 from .reads import LaneReads
@@ -35,8 +35,9 @@ class JournalSession:
         self._header = header
         self._number = 0
         self._open: dict[str, tuple[dict[str, Any], list[str], Any]] = {}
+        self._began = False
+        self._said_goodbye = False
         self.reopen()
-        self.append(self.records([{"t": "program", "packages": installed_packages(), **self._program()}]))
 
     # -- jobs
 
@@ -65,13 +66,26 @@ class JournalSession:
     def bare(self, phase: str, crossing: Any) -> list[dict[str, Any]]:
         """The event of a crossing whose content could not be encoded: that it happened, when, where, and how it ended."""
         event: dict[str, Any] = {"t": phase, "span": crossing.span, "trace": crossing.context.trace_id, "rstatus": "failed"}
-        event["at"] = crossing.at // 1000
         if phase == "begin":
-            event |= {"kind": getattr(getattr(crossing, "call", None), "kind", crossing.kind), "lane": crossing.lane.path}
-            event |= {"lseq": crossing.lane_seq, "issue": crossing.issue}
-        else:
-            event |= {"dur": (crossing.end_at - crossing.start) // 1000, "end": crossing.end, "status": "error"}
-        return [event]
+            kind = getattr(getattr(crossing, "call", None), "kind", crossing.kind)
+            event |= {
+                "kind": kind,
+                "at": crossing.at // 1000,
+                "lane": crossing.lane.path,
+                "lseq": crossing.lane_seq,
+                "issue": crossing.issue,
+            }
+            if kind == "decision":
+                return [event | {"t": "point"}]
+            self._open[crossing.span] = event, [], crossing
+            return [event]
+        self._open.pop(crossing.span, None)
+        duration = crossing.end_at - crossing.start
+        event |= {"at": (crossing.at + duration) // 1000, "dur": duration // 1000}
+        if crossing.kind != "http":
+            return [event | {"status": crossing.end}]
+        event |= {"end": crossing.end, "status": http_outcome(crossing)}
+        return [event if crossing.status is None else event | {"code": crossing.status}]
 
     def reads(self, taken: LaneReads, trace: str) -> list[dict[str, Any]]:
         """Clock values and order marks."""
@@ -80,15 +94,21 @@ class JournalSession:
 
     def gap(self, lost: int, reason: str) -> None:
         """Admit a loss in the journal, before anything else is written."""
-        self.append(self.records([{"t": "gap", "at": real.wall_ns() // 1000, "trace": self._header["trace"], "lost": lost, "reason": reason}]))
+        self.append(
+            self.records([{"t": "gap", "at": real.wall_ns() // 1000, "trace": self._header["trace"], "lost": lost, "reason": reason}])
+        )
 
     def goodbye(self) -> list[dict[str, Any]]:
         """The process ends in order: with it end the answers that the program never read to their end."""
+        self._said_goodbye = True
         left = [crossing for _, _, crossing in self._open.values() if crossing.kind == "http" and crossing.status is not None]
         ends = []
         for crossing in left:
             crossing.abandon()
-            ends += self.end(crossing)
+            try:
+                ends += self.end(crossing)
+            except Exception:  # noqa: BLE001 - fail closed: without its content, and the other ends and the goodbye stay
+                ends += self.bare("end", crossing)
         return [*ends, {"t": "program", **self._program()}, {"t": "close", "at": real.wall_ns() // 1000}]
 
     def _program(self) -> dict[str, Any]:
@@ -97,17 +117,25 @@ class JournalSession:
     # -- the journal
 
     def records(self, events: list[dict[str, Any]]) -> list[bytes]:
-        """Events as records, each behind the blobs that it needs."""
-        out = self.content.records
+        """Events as records, each behind the blobs that it needs. Raises TypeError or ValueError for what cannot be written."""
+        records = [*self.content.records, *self._encoded(events)]
+        if any(len(record) > MAX_PAYLOAD_BYTES for record in records):
+            raise ValueError(f"a record is larger than {MAX_PAYLOAD_BYTES} bytes")
         self.content.records = []
+        return records
+
+    def _encoded(self, events: list[dict[str, Any]]) -> list[bytes]:
+        records = []
         for event in events:
             event["n"] = self._number
             self._number += 1
-            out.append(encode_event(event))
-        return out
+            records.append(encode_event(event))
+        return records
 
     def append(self, records: list[bytes]) -> None:
-        """Write records as frames. Raises OSError."""
+        """Write records as frames, behind the file's header. Raises OSError."""
+        if not self._began:
+            self._begin_file()
         frame: list[bytes] = []
         size = 0
         for record in records:
@@ -120,19 +148,34 @@ class JournalSession:
             self.journal.append(b"".join(frame))
         self.content.committed()
 
+    def _begin_file(self) -> None:
+        """Write what makes a file readable alone, in one frame: who writes, what runs, and what is open. Raises OSError."""
+        header = {"t": "header", **self._header, "file": self.journal.file, "at": real.wall_ns() // 1000}
+        events = [
+            header | {"resumed": True} if self._said_goodbye else header,
+            {"t": "program", "packages": installed_packages(), **self._program()},
+            *(_again(event, kept) for event, kept, _ in self._open.values()),
+        ]
+        self.journal.append(b"".join(self._encoded(events)))
+        self._began = True
+        # Whoever finds the file before unlocked now finds its open spans here.
+        self.journal.release_previous()
+
     def rotate(self) -> None:
-        """Close the file and begin the next, which repeats what is still open so that it can be read alone."""
-        still_open = list(self._open.values())
-        self.append(self.records([{"t": "close", "at": real.wall_ns() // 1000, "next": self.journal.file + 1}]))
+        """Close the file and begin the next, which repeats what is still open. Raises OSError; the file may then still be in use."""
+        self.append(self._encoded([{"t": "close", "at": real.wall_ns() // 1000, "next": self.journal.file + 1}]))
         self.journal.sync()
         self.reopen()
-        self.append(self.records([_again(event, kept) for event, kept, _ in still_open]))
+        self.append([])
 
     def reopen(self) -> None:
-        """Begin a journal file with its header. Raises OSError."""
+        """Begin a journal file; its header is written with what comes first. Raises OSError."""
+        before = self.journal.file
         self.journal.open_next()
+        if before >= 0 and not self.journal.keeps(before):
+            self.content.forget()
         self.content.new_file()
-        self.append(self.records([{"t": "header", **self._header, "file": self.journal.file, "at": real.wall_ns() // 1000}]))
+        self._began = False
 
 
 def _again(event: dict[str, Any], kept: list[str]) -> dict[str, Any]:
@@ -140,7 +183,7 @@ def _again(event: dict[str, Any], kept: list[str]) -> dict[str, Any]:
     again = {key: value for key, value in event.items() if key not in ("base", "keep", "new")}
     if "base" in event:
         again["body"] = kept + event["new"]
-    return {**again, "of": event["n"]}
+    return {**again, "of": event.get("n")}
 
 
 def _differences(values: list[int]) -> list[int]:

@@ -70,7 +70,7 @@ class _ShownOutput(io.FileIO):
         super().__init__(descriptor, "wb", closefd=False)
         self._show = show
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> Any:
         written = super().write(data)
         if written:
             self._show(bytes(memoryview(data).cast("B")[:written]))
@@ -90,7 +90,7 @@ class _ShownInput(io.FileIO):
             self._show(bytes(memoryview(buffer).cast("B")[:count]))
         return count
 
-    def readall(self) -> bytes | None:
+    def readall(self) -> Any:
         data = super().readall()
         if data:
             self._show(data)
@@ -102,12 +102,12 @@ def install(sink: Sink) -> None:
     stdout = _wrapped(sys.stdout, _ShownOutput, io.BufferedWriter, lambda data: sink("stdout", data))
     if stdout is not None:
         if sys.__stdout__ is sys.stdout:
-            sys.__stdout__ = stdout
+            sys.__stdout__ = stdout  # type: ignore[misc]
         sys.stdout = stdout
     stdin = _wrapped(sys.stdin, _ShownInput, io.BufferedReader, lambda data: sink("stdin", data))
     if stdin is not None:
         if sys.__stdin__ is sys.stdin:
-            sys.__stdin__ = stdin
+            sys.__stdin__ = stdin  # type: ignore[misc]
         sys.stdin = stdin
         if _is_terminal(stdin):
             _wrap_prompt(sink)

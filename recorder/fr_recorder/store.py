@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import NamedTuple
 
 from fr_schema.errors import FormatTooNew, NotAStore
@@ -13,6 +14,9 @@ from fr_schema.version import FORMAT_VERSION, OLDEST_READABLE_VERSION, PACKAGE_V
 __all__ = ["DEFAULT_STORE", "OpenStore", "chosen_store", "open_store", "read_format"]
 
 DEFAULT_STORE = ".flightrecorder"
+
+# It names the key file, so it must not be a path.
+_STORE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class OpenStore(NamedTuple):
@@ -28,18 +32,20 @@ def chosen_store(path: str | None = None) -> str:
 
 
 def read_format(path: str) -> OpenStore:
-    """The store at a path. Raises NotAStore, or FormatTooNew when a later version wrote it."""
+    """The store at a path. Raises NotAStore, FormatTooNew when a later version wrote it, or OSError when it cannot be read."""
     file = format_path(path)
     try:
         with open(file, encoding="utf-8") as opened:
             facts = json.load(opened)
         version, store_id = int(facts["format"]), str(facts["store"])
+        if _STORE_ID.fullmatch(store_id) is None:
+            raise ValueError("its store id is none")
     except FileNotFoundError:
         what = "has no FORMAT file" if os.path.isdir(path) else "does not exist"
         raise NotAStore(f"{path} is not a flight recorder store: it {what}", hint="name one with --store or FR_STORE") from None
     except NotADirectoryError:
         raise NotAStore(f"{path} is not a flight recorder store: it is a file", hint="name one with --store or FR_STORE") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise NotAStore(f"{file} cannot be read: {error}", hint="restore it from a copy of the store") from None
     if version > FORMAT_VERSION:
         raise FormatTooNew(
@@ -71,8 +77,15 @@ def open_store(path: str) -> OpenStore:
 
 def _write_format(path: str) -> None:
     """Make the FORMAT file whole or not at all; several processes may try at once, and the first wins."""
-    facts = {"format": FORMAT_VERSION, "store": os.urandom(8).hex(), "made_by": f"fr {PACKAGE_VERSION}", "hash": "sha256", "blob_id": "hmac-sha256"}
-    temporary = f"{format_path(path)}.{os.getpid()}.tmp"
+    facts = {
+        "format": FORMAT_VERSION,
+        "store": os.urandom(8).hex(),
+        "made_by": f"fr {PACKAGE_VERSION}",
+        "hash": "sha256",
+        "blob_id": "hmac-sha256",
+    }
+    # Containers that share a folder may share process ids as well.
+    temporary = f"{format_path(path)}.{os.urandom(8).hex()}.tmp"
     with open(temporary, "w", encoding="utf-8") as file:
         json.dump(facts, file)
         file.flush()

@@ -55,7 +55,7 @@ def _wrap(function: Any, side_effect: str, name: str | None, kind: str) -> Any:
     import functools
     import inspect
 
-    begin = _Beginner(function, side_effect, name or getattr(function, "__name__", type(function).__name__), kind)
+    begin = _Beginner(function, side_effect, name or str(getattr(function, "__name__", type(function).__name__)), kind)
     shapes: tuple[tuple[Callable[[Any], bool], Callable[[Any, _Beginner], Any]], ...] = (
         (inspect.isasyncgenfunction, _async_generator),
         (inspect.iscoroutinefunction, _async),
@@ -179,36 +179,43 @@ def _async(function: Any, begin: _Beginner) -> Any:
     return call
 
 
-def _iterate(values: Iterator[Any], crossing: ToolCrossing) -> Iterator[Any]:
-    """The items of a generator, each noted before it is handed on. The lane is entered for each step only."""
+def _iterate(values: Generator[Any, Any, Any], crossing: ToolCrossing) -> Generator[Any, Any, Any]:
+    """The items of a generator, each noted before it is handed on. The lane is entered for each step only.
+
+    What the program sends or throws in goes to the generator, and what the generator returns comes back, unrecorded.
+    """
+    step: Callable[[], Any] = values.__next__
     while True:
         try:
-            item = run_body(crossing, lambda: next(values))
-        except StopIteration:
-            break
+            item = run_body(crossing, step)
+        except StopIteration as stop:
+            crossing.returned(None)
+            return stop.value
         except BaseException as error:
             crossing.raised(error)
             raise
         crossing.yielded(item)
         try:
-            yield item
+            sent = yield item
         except GeneratorExit:
-            getattr(values, "close", lambda: None)()
-            break
-    crossing.returned(None)
+            run_body(crossing, values.close)
+            crossing.returned(None)
+            raise
+        except BaseException as thrown:
+            step = partial(values.throw, thrown)
+        else:
+            step = values.__next__ if sent is None else partial(values.send, sent)
 
 
 def _generator(function: Any, begin: _Beginner) -> Any:
-    def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         crossing = begin(args, kwargs)
         if crossing is None:
-            yield from function(*args, **kwargs)
-            return
+            return (yield from function(*args, **kwargs))
         answer = crossing.serve()
         if answer is not None:
-            yield from _value_of(answer)
-            return
-        yield from _iterate(function(*args, **kwargs), crossing)
+            return (yield from _value_of(answer))
+        return (yield from _iterate(function(*args, **kwargs), crossing))
 
     return call
 

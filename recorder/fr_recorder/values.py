@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -72,11 +73,10 @@ def unpack(form: str, data: str | bytes) -> Any:
     """The value of a stored form. Raises Unreadable."""
     if form in ("text", "bytes"):
         return data
-    if form == "json":
-        return json.loads(data)
-    if form == "typed":
+    if form in ("json", "typed"):
         try:
-            return _decode(json.loads(data))
+            value = json.loads(data)
+            return value if form == "json" else _decode(value)
         except Unreadable:
             raise
         except Exception as error:
@@ -93,14 +93,18 @@ def pack_error(error: BaseException) -> PackedError:
         trace = "".join(traceback.format_exception(error))
     except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
         message, trace = _safe_repr(error), ""
-    return PackedError(_class_of(error), message, pack(_error_state(error, 0)), trace)
+    try:
+        state = pack(_error_state(error, 0))
+    except Exception:  # noqa: BLE001 - a foreign class may make a property of anything
+        state = Packed("repr", _safe_repr(error))
+    return PackedError(_class_of(error), message, state, trace)
 
 
 def unpack_error(class_name: str, message: str, form: str, data: str) -> BaseException:
     """An exception of the recorded class; of a class with the same name where that one cannot be had."""
     try:
         state = unpack(form, data)
-    except (Unreadable, ValueError):
+    except Unreadable:
         state = {}
     return _rebuild_error(class_name, message, state if isinstance(state, dict) else {})
 
@@ -113,7 +117,7 @@ def _error_state(error: BaseException, depth: int) -> dict[str, Any]:
     """Arguments, attributes and causes of an exception; what cannot be stored is there as its repr."""
     state: dict[str, Any] = {
         "args": [a if pack(a).form != "repr" else _safe_repr(a) for a in error.args],
-        "attributes": {k: v for k, v in vars(error).items() if k != "__notes__" and pack(v).form != "repr"},
+        "attributes": {k: v for k, v in _attributes_of(error).items() if k != "__notes__" and pack(v).form != "repr"},
     }
     for name, other in (("cause", error.__cause__), ("context", error.__context__)):
         if other is not None and depth < _CAUSES and other is not error:
@@ -121,6 +125,23 @@ def _error_state(error: BaseException, depth: int) -> dict[str, Any]:
     if error.__suppress_context__:
         state["suppress"] = True
     return state
+
+
+_KEPT_IN_C: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
+    (ImportError, ("name", "path")),
+    (NameError, ("name",)),
+    (AttributeError, ("name",)),
+    (OSError, ("filename", "filename2")),
+)
+"""Attributes of built-in exceptions that are neither arguments nor in ``__dict__``."""
+
+
+def _attributes_of(error: BaseException) -> dict[str, Any]:
+    found = dict(vars(error))
+    for cls, names in _KEPT_IN_C:
+        if isinstance(error, cls):
+            found |= {name: value for name in names if (value := getattr(error, name, None)) is not None}
+    return found
 
 
 def _rebuild_error(class_name: str, message: str, state: dict[str, Any]) -> BaseException:
@@ -131,6 +152,9 @@ def _rebuild_error(class_name: str, message: str, state: dict[str, Any]) -> Base
         if not (isinstance(cls, type) and issubclass(cls, BaseException)):
             raise Unreadable(f"{class_name} is not an exception class")
         error: BaseException = cls.__new__(cls, *args)
+        if type(cls.__init__) is type(BaseException.__init__):
+            # The interpreter's own, which fills what it keeps in C (a StopIteration's value, an exit code); a foreign one is not run.
+            cls.__init__(error, *args)
         error.args = args
     except Exception:  # noqa: BLE001 - a foreign __new__ may raise anything; the stand-in says what it stands for
         stand_in = type(name, (Exception,), {"__module__": module, "__doc__": f"stands in for {class_name}, which cannot be imported here"})
@@ -138,7 +162,7 @@ def _rebuild_error(class_name: str, message: str, state: dict[str, Any]) -> Base
     for key, value in state.get("attributes", {}).items():
         try:
             setattr(error, key, value)
-        except (AttributeError, TypeError):
+        except Exception:  # noqa: BLE001 - a foreign setter may raise anything; the exception is raised without this attribute
             continue
     for slot in ("cause", "context"):
         other = state.get(slot)
@@ -221,7 +245,7 @@ def _encode(value: Any, depth: int) -> Any:
     if cls in _PLAIN:
         return value
     if cls is float:
-        return value if value == value and value not in (float("inf"), float("-inf")) else _tagged("float", v=repr(value))
+        return value if math.isfinite(value) else _tagged("float", v=repr(value))
     if cls is list:
         return [_encode(item, depth + 1) for item in value]
     if cls is dict:
@@ -234,11 +258,20 @@ def _encode(value: Any, depth: int) -> Any:
     if encoder is not None:
         encoded = encoder(value)
         return _encode_reduced(encoded.value, depth) if isinstance(encoded, _Reduced) else encoded
-    if isinstance(value, type) or callable(value) and hasattr(value, "__qualname__"):
-        if _find(value.__module__, value.__qualname__) is not value:
-            raise ValueError("not importable")
-        return _tagged("global", v=f"{value.__module__}:{value.__qualname__}")
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
+        return _encode_global(value)
     return _encode_reduced(value, depth)
+
+
+def _encode_global(value: Any) -> Any:
+    """A class or function by its name. Raises ValueError, AttributeError or ImportError when it is not found under it."""
+    # A method of a class, built-in or not, has the class for its owner, and is a new object each time it is asked for.
+    owner = getattr(value, "__self__", None)
+    module = owner.__module__ if isinstance(owner, type) else value.__module__
+    found = _find(module, value.__qualname__)
+    if found is not value and not (isinstance(owner, type) and type(found) is type(value) and found == value):
+        raise ValueError("not importable")
+    return _tagged("global", v=f"{module}:{value.__qualname__}")
 
 
 def _encode_reduced(value: Any, depth: int) -> Any:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from . import real
 from .reads import ReadLog
+from .waiting import Waiter
 
 __all__ = ["Limits", "Writer", "WriterStatus"]
 
@@ -52,47 +53,6 @@ class WriterStatus(NamedTuple):
     last_error: str | None
 
 
-class _Done:
-    """Lets a waiting thread go on once its frame is written.
-
-    Waiting threads go on one after another, in the order of their places in the process-wide order, since that is the
-    order that the record says they went on in: each lets the next one go when it has woken up.
-    """
-
-    __slots__ = ("_left", "_lock", "_next")
-
-    def __init__(self) -> None:
-        self._lock = allocate_lock()
-        self._lock.acquire()
-        self._left = False
-        self._next: _Done | None = None
-
-    def wait(self, timeout_s: float) -> None:
-        """Called by the waiting thread."""
-        self._lock.acquire(True, timeout_s)
-        with _order_of_waking:
-            self._left = True
-            following, self._next = self._next, None
-        if following is not None:
-            following.release()
-
-    def release(self) -> None:
-        """Let the thread go on."""
-        self._lock.release()
-
-    def release_after(self, before: _Done | None) -> None:
-        """Let the thread go on as soon as the one ``before`` has."""
-        if before is not None:
-            with _order_of_waking:
-                if not before._left:
-                    before._next = self
-                    return
-        self.release()
-
-
-_order_of_waking = allocate_lock()
-
-
 class _Item:
     """A job for the writer.
 
@@ -102,7 +62,7 @@ class _Item:
 
     __slots__ = ("bare", "done", "job", "size", "urgent")
 
-    def __init__(self, job: Job, size: int, urgent: bool, done: _Done | None, bare: Job | None = None) -> None:
+    def __init__(self, job: Job, size: int, urgent: bool, done: Waiter | None, bare: Job | None = None) -> None:
         self.job = job
         self.size = size
         self.urgent = urgent
@@ -111,8 +71,21 @@ class _Item:
 
 
 _ODD = 0x9E3779B97F4A7C15
-_STOP = _Item(lambda _: [], 0, True, None)
-_RETRY_DISK_S = 5.0
+
+
+def _no_events(_: Any) -> list[dict[str, Any]]:
+    return []
+
+
+def _goodbye(session: Any) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = session.goodbye()
+    return events
+
+
+_STOP = _Item(_no_events, 0, True, None)
+RETRY_DISK_S = 5.0
+"""How long no new journal file is tried after a failure to begin one."""
+
 _EXIT_WAIT_S = 5.0
 _MAX_BATCH_BYTES = 16 << 20
 
@@ -141,7 +114,7 @@ class Writer:
         self._span_base = int.from_bytes(os.urandom(8), "big")
         self._span_number = itertools.count(1).__next__
         self._write_lock = allocate_lock()
-        self._released: _Done | None = None
+        self._released: Waiter | None = None
         self._events = 0
         self._lost = 0
         self._lost_reported = 0
@@ -160,6 +133,9 @@ class Writer:
         """True when there is room for ``size`` more bytes. When not, waits up to the limit; then counts a loss."""
         if self._closed:
             return False
+        return self._has_room(size)
+
+    def _has_room(self, size: int) -> bool:
         if self._queued_bytes + size <= self._limits.queue_bytes or self._queued_bytes == 0:
             return True
         deadline = real.monotonic_ns() + int(self._limits.wait_s * 1e9)
@@ -184,17 +160,17 @@ class Writer:
             stamp=crossing.take_end_order,
         )
 
-    def put(
-        self, job: Job, size: int, *, wait: bool = False, bare: Job | None = None, stamp: Callable[[], None] | None = None
-    ) -> None:
+    def put(self, job: Job, size: int, *, wait: bool = False, bare: Job | None = None, stamp: Callable[[], None] | None = None) -> None:
         """Hand over a job. With ``wait``, return once its frame is written, or the waiting limit is reached.
 
         ``bare`` makes the event without content if the job fails. ``stamp`` is called as the job enters the queue, so that
-        the order of places is the order of the queue.
+        the order of places is the order of the queue; a job without one is lost, and counted, where the queue has no room for it.
         """
+        if stamp is None and size > 0 and not self._closed and not self._has_room(size):
+            return
         if len(self._reads) > 0:
             self._put_reads()
-        done = _Done() if wait else None
+        done = Waiter() if wait else None
         item = _Item(job, size, wait, done, bare)
         with self._lock:
             self._queued_bytes += size
@@ -205,6 +181,8 @@ class Writer:
             self._queue.put(item)
         if self._closed:
             self._drain_here()
+            if done is not None:
+                done.wait(0.0)
         elif done is not None:
             done.wait(self._limits.wait_s if self._durability != "sync" else 10 * self._limits.wait_s)
 
@@ -230,7 +208,7 @@ class Writer:
     def flush(self) -> None:
         """Wait until everything handed over so far is written; used by tests, ``fr.flush()`` and at exit."""
         if self._running:
-            self.put(lambda _: [], 0, wait=True)
+            self.put(_no_events, 0, wait=True)
 
     def close(self) -> None:
         """Write all that is queued, say goodbye in the journal, and end the thread. Later events are written inline."""
@@ -242,9 +220,9 @@ class Writer:
                 if not self._running:
                     self._start()
         if self._running:
-            ended = _Done()
-            self._queue.put(_Item(lambda session: session.goodbye(), 0, True, None))
-            self._queue.put(_Item(_STOP.job, 0, True, ended))
+            ended = Waiter()
+            self._queue.put(_Item(_goodbye, 0, True, None))
+            self._queue.put(_Item(_no_events, 0, True, ended))
             self._closed = True
             self._queue.put(_STOP)
             ended.wait(_EXIT_WAIT_S)
@@ -264,7 +242,8 @@ class Writer:
             batch = self._collect(sync_at)
             stop = _STOP in batch
             if batch:
-                self._write(batch)
+                with self._write_lock:
+                    self._write_batch(batch)
             sync_at = self._sync_if_due(sync_at)
             if stop:
                 self._sync_now()
@@ -290,10 +269,6 @@ class Writer:
             size += batch[-1].size
         return batch
 
-    def _write(self, batch: list[_Item]) -> None:
-        with self._write_lock:
-            self._write_batch(batch)
-
     def _write_batch(self, batch: list[_Item]) -> None:
         try:
             session = self._open_session()
@@ -308,8 +283,10 @@ class Writer:
         except OSError as error:
             self._disk_failed(error, batch)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here must end as a counted loss, not in the program
-            self._last_error = f"{type(error).__name__}: {error}"
-            self._lose(len(batch), f"the recorder failed: {self._last_error}")
+            self._last_error = type(error).__name__
+            if self._session is not None:
+                self._session.content.lost()
+            self._lose(_count(batch), f"the recorder failed: {self._last_error}")
         finally:
             with self._lock:
                 self._queued_bytes -= sum(item.size for item in batch)
@@ -319,33 +296,56 @@ class Writer:
                     self._released = item.done
 
     def _open_session(self) -> Any:
-        if self._session is None:
-            if _time_now() < self._disk_retry_at:
-                raise OSError(self._last_error or "the store cannot be written")
-            self._session = self._make_session()
+        """The session, with a journal that can be written. Raises OSError."""
         session = self._session
-        if session.journal.size > self._limits.file_bytes:
-            session.rotate()
+        if session is None or not session.journal.is_open:
+            session = self._session = self._with_journal(session)
+        elif session.journal.size > self._limits.file_bytes and _time_now() >= self._disk_retry_at:
+            try:
+                session.rotate()
+            except OSError as error:
+                self._disk_retry_at = _time_now() + RETRY_DISK_S
+                if not session.journal.is_open:
+                    raise
+                # The file goes on until a next one can be begun.
+                self._last_error = str(error)
         if self._lost > self._lost_reported:
-            session.gap(self._lost - self._lost_reported, self._last_error or "records were lost")
-            self._lost_reported = self._lost
+            lost = self._lost
+            session.gap(lost - self._lost_reported, self._last_error or "records were lost")
+            self._lost_reported = lost
+        return session
+
+    def _with_journal(self, session: Any) -> Any:
+        """A session, made now or with a new file, unless the last try was a moment ago. Raises OSError."""
+        if _time_now() < self._disk_retry_at:
+            raise OSError(self._last_error or "the store cannot be written")
+        try:
+            if session is None:
+                return self._make_session()
+            session.reopen()
+        except OSError:
+            self._disk_retry_at = _time_now() + RETRY_DISK_S
+            raise
         return session
 
     def _encode(self, session: Any, item: _Item) -> list[bytes]:
         """The records of one item. Content that cannot be encoded is left out; the event stays."""
-        events = []
         try:
             events = item.job(session)
+            records: list[bytes] = session.records(events)
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - fail closed: no content rather than unredacted content
+            # The class only: a message may hold the content that could not be redacted.
             self._failed_content += 1
-            self._last_error = f"{type(error).__name__}: {error}"
-            self._tell("content", f"fr: an event was recorded without its content ({self._last_error})")
+            self._last_error = f"content left out: {type(error).__name__}"
+            self._tell("content", f"fr: an event was recorded without its content ({type(error).__name__})")
             session.content.lost()
+            if item.bare is None:
+                self._lose(1, self._last_error)
             events = item.bare(session) if item.bare is not None else []
+            records = session.records(events)
         self._events += len(events)
-        records: list[bytes] = session.records(events)
         return records
 
     def _sync_if_due(self, sync_at: float | None) -> float | None:
@@ -368,10 +368,9 @@ class Writer:
 
     def _disk_failed(self, error: OSError, batch: list[_Item]) -> None:
         self._last_error = str(error)
-        self._disk_retry_at = _time_now() + _RETRY_DISK_S
         if self._session is not None:
             self._session.content.lost()
-        self._lose(sum(1 for item in batch if item is not _STOP), str(error))
+        self._lose(_count(batch), str(error))
 
     def _count_loss(self, reason: str) -> None:
         self._last_error = reason
@@ -379,7 +378,8 @@ class Writer:
 
     def _lose(self, count: int, reason: str) -> None:
         if count:
-            self._lost += count
+            with self._lock:
+                self._lost += count
             self._tell("loss", f"fr: records are being lost: {reason}; the program goes on")
 
     def _tell(self, about: str, message: str) -> None:
@@ -393,7 +393,7 @@ class Writer:
             self._last_error = self._last_error or message
 
     def _drain_here(self) -> None:
-        """After the writer's thread has ended: write on the caller's thread."""
+        """After the writer's thread has ended, or while it ends: write on the caller's thread."""
         batch = []
         while True:
             try:
@@ -402,10 +402,24 @@ class Writer:
                 break
             if item is not _STOP:
                 batch.append(item)
-        if batch and not sys.is_finalizing():
-            if self._session is not None and not self._session.journal.is_open:
-                self._session.reopen()
-            self._write(batch)
+            elif self._running:
+                # The thread still waits for it.
+                self._queue.put(_STOP)
+                break
+        if not batch or sys.is_finalizing():
+            return
+        if not self._write_lock.acquire(True, self._limits.wait_s):
+            self._lose(_count(batch), "the writer is stuck")
+            return
+        try:
+            self._write_batch(batch)
+        finally:
+            self._write_lock.release()
+
+
+def _count(batch: list[_Item]) -> int:
+    """How many items of a batch hold something that can be lost."""
+    return sum(1 for item in batch if item.job is not _no_events and item.job is not _goodbye)
 
 
 def _time_now() -> float:

@@ -7,6 +7,7 @@ multipart boundaries, addresses in reprs, order of keys in an object) does not c
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -15,8 +16,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 __all__ = ["CanonicalRequest", "Difference", "canonical_http", "differences", "text_difference"]
 
-COMPARED_HEADERS = re.compile(r"^(anthropic-version|anthropic-beta|.*-beta|openai-organization|openai-project|x-goog-api-client-beta|notion-version|api-version)$")
+COMPARED_HEADERS = re.compile(
+    r"^(anthropic-version|anthropic-beta|.*-beta|openai-organization|openai-project|x-goog-api-client-beta|notion-version|api-version)$"
+)
 """Headers that change what a request means. All others (agents, tracing, auth, retries) may differ."""
+
+_DEPTH_LIMIT = 100
+"""Below this many levels of nesting, values are told to differ without being looked into."""
 
 _VOLATILE_QUERY = re.compile(r"^\[\[fr:[a-z0-9_]+(:[a-z0-9]+)*\]\]$")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}\b")
@@ -65,7 +71,10 @@ def canonical_http(method: str, url: str, headers: Sequence[tuple[str, str]], bo
     compared = sorted((k.lower(), v) for k, v in headers if COMPARED_HEADERS.match(k.lower()))
     content_type = next((v for k, v in headers if k.lower() == "content-type"), "")
     return CanonicalRequest(
-        f"{method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", tuple(sorted(query)), tuple(compared), _body(body, content_type)
+        f"{method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}",
+        tuple(sorted(query)),
+        tuple(compared),
+        _body(body, content_type),
     )
 
 
@@ -89,32 +98,63 @@ def _body(body: bytes, content_type: str) -> Any:
 
 def same(recorded: Any, replayed: Any) -> bool:
     """Equality of canonical values; 1 and 1.0 and True are told apart, and addresses in reprs are not."""
-    if type(recorded) is not type(replayed):
-        return False
-    if isinstance(recorded, dict):
-        return recorded.keys() == replayed.keys() and all(same(v, replayed[k]) for k, v in recorded.items())
-    if isinstance(recorded, list | tuple):
-        return len(recorded) == len(replayed) and all(map(same, recorded, replayed))
-    if isinstance(recorded, str) and recorded != replayed:
-        return "at 0x" in recorded and _ADDRESS.sub("at 0x", recorded) == _ADDRESS.sub("at 0x", replayed)
-    return bool(recorded == replayed)
+    # Not by recursion: a JSON text may be nested as deep as the parser goes, which leaves no room for ours.
+    pairs = [(recorded, replayed)]
+    while pairs:
+        a, b = pairs.pop()
+        if type(a) is not type(b):
+            return False
+        if isinstance(a, dict):
+            if a.keys() != b.keys():
+                return False
+            pairs += ((value, b[key]) for key, value in a.items())
+        elif isinstance(a, list | tuple):
+            if len(a) != len(b):
+                return False
+            pairs += zip(a, b, strict=True)
+        elif not _same_leaf(a, b):
+            return False
+    return True
+
+
+def _same_leaf(a: Any, b: Any) -> bool:
+    if a == b:
+        return True
+    if isinstance(a, float):
+        # NaN, which Python writes into JSON, is not equal to itself.
+        return math.isnan(a) and math.isnan(b)
+    return isinstance(a, str) and "at 0x" in a and _without_addresses(a) == _without_addresses(b)
+
+
+def _without_addresses(text: str) -> str:
+    return _ADDRESS.sub("at 0x", text)
 
 
 def differences(recorded: Any, replayed: Any, path: str = "") -> Iterator[Difference]:
     """The differences of two canonical values, in reading order. Lists are aligned as sequences first."""
     if isinstance(recorded, CanonicalRequest) and isinstance(replayed, CanonicalRequest):
         yield from _leaf(recorded.target, replayed.target, "url", None)
-        yield from differences(dict(recorded.query), dict(replayed.query), "query")
-        yield from differences(dict(recorded.headers), dict(replayed.headers), "headers")
+        yield from differences(_by_name(recorded.query), _by_name(replayed.query), "query")
+        yield from differences(_by_name(recorded.headers), _by_name(replayed.headers), "headers")
         yield from differences(recorded.body, replayed.body, "")
         return
     yield from _walk(recorded, replayed, path, None)
 
 
-def _walk(a: Any, b: Any, path: str, who: str | None) -> Iterator[Difference]:
+def _by_name(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Pairs as a mapping; a name that comes several times has the list of its values."""
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: several[0] if len(several) == 1 else several for name, several in values.items()}
+
+
+def _walk(a: Any, b: Any, path: str, who: str | None, depth: int = 0) -> Iterator[Difference]:
     if same(a, b):
         return
-    if isinstance(a, dict) and isinstance(b, dict):
+    if depth > _DEPTH_LIMIT:
+        yield Difference(path, "changed" if type(a) is type(b) else "type", a, b, None, who)
+    elif isinstance(a, dict) and isinstance(b, dict):
         role = a.get("role") if isinstance(a.get("role"), str) else who
         for key in [*a, *(k for k in b if k not in a)]:
             below = f"{path}.{key}" if path else str(key)
@@ -123,22 +163,20 @@ def _walk(a: Any, b: Any, path: str, who: str | None) -> Iterator[Difference]:
             elif key not in a:
                 yield Difference(below, "inserted", None, b[key], None, role)
             else:
-                yield from _walk(a[key], b[key], below, role)
+                yield from _walk(a[key], b[key], below, role, depth + 1)
     elif isinstance(a, list) and isinstance(b, list):
-        yield from _walk_lists(a, b, path, who)
+        yield from _walk_lists(a, b, path, who, depth)
     else:
-        yield from _leaf(a, b, path, who)
+        yield from _leaf(a, b, path, who, depth)
 
 
-def _walk_lists(a: list[Any], b: list[Any], path: str, who: str | None) -> Iterator[Difference]:
+def _walk_lists(a: list[Any], b: list[Any], path: str, who: str | None, depth: int) -> Iterator[Difference]:
     """Aligned by equal elements: what stands between two equal ones is changed, inserted or dropped."""
-    keys_a, keys_b = ([json.dumps(x, sort_keys=True, default=str) for x in side] for side in (a, b))
-    for tag, a1, a2, b1, b2 in SequenceMatcher(None, keys_a, keys_b, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
+    keys_a, keys_b = ([_alignment_key(element) for element in side] for side in (a, b))
+    for _, a1, a2, b1, b2 in SequenceMatcher(None, keys_a, keys_b, autojunk=False).get_opcodes():
         paired = min(a2 - a1, b2 - b1)
         for n in range(paired):
-            yield from _walk(a[a1 + n], b[b1 + n], f"{path}[{a1 + n}]", who)
+            yield from _walk(a[a1 + n], b[b1 + n], f"{path}[{a1 + n}]", who, depth + 1)
         for n in range(a1 + paired, a2):
             kind = "truncated" if a2 == len(a) and b2 == len(b) and n >= len(b) else "dropped"
             yield Difference(f"{path}[{n}]", kind, a[n], None, None, _role(a[n]) or who)
@@ -146,18 +184,27 @@ def _walk_lists(a: list[Any], b: list[Any], path: str, who: str | None) -> Itera
             yield Difference(f"{path}[{n}]", "inserted", None, b[n], None, _role(b[n]) or who)
 
 
+def _alignment_key(element: Any) -> str:
+    """Equal for elements that are :func:`same`."""
+    try:
+        return _without_addresses(json.dumps(element, sort_keys=True))
+    except RecursionError:
+        # Nested so deeply that only elements in the same place are compared.
+        return "deep"
+
+
 def _role(value: Any) -> str | None:
     role = value.get("role") if isinstance(value, dict) else None
     return role if isinstance(role, str) else None
 
 
-def _leaf(a: Any, b: Any, path: str, who: str | None) -> Iterator[Difference]:
+def _leaf(a: Any, b: Any, path: str, who: str | None, depth: int = 0) -> Iterator[Difference]:
     if same(a, b):
         return
     if isinstance(a, str) and isinstance(b, str):
         nested = _both_json(a, b)
         if nested is not None:
-            yield from _walk(nested[0], nested[1], f"{path}|json", who)
+            yield from _walk(nested[0], nested[1], f"{path}|json", who, depth + 1)
             return
         yield Difference(path, "changed", a, b, text_difference(a, b), who)
     else:
@@ -170,7 +217,7 @@ def _both_json(a: str, b: str) -> tuple[Any, Any] | None:
         return None
     try:
         inner = json.loads(a), json.loads(b)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return None if same(*inner) else inner
 

@@ -30,8 +30,8 @@ from .capture import (
     read_format,
     temporary_folder,
 )
-from .store import Store
 from .engine.tape import Tape, load_tape
+from .store import Store
 from .tape_writer import RunRecord, read_run, stdin_of, write_tape
 
 __all__ = ["ReplayOutcome", "replay_trace"]
@@ -122,7 +122,9 @@ def _run(store: Store, record: RunRecord, folder: str) -> tuple[ChildStatus, int
     if not argv:
         raise NotReplayable("the record has no command line")
     if not os.path.isdir(cwd):
-        raise NotReplayable(f"the working directory of the run, {cwd}, does not exist here", hint="make it, or replay where the run was recorded")
+        raise NotReplayable(
+            f"the working directory of the run, {cwd}, does not exist here", hint="make it, or replay where the run was recorded"
+        )
     recorded_program = json.loads(record.run["interpreter"] or "{}").get("program")
     program = recorded_program if recorded_program and os.access(recorded_program, os.X_OK) else find_command(argv)
     stdin = stdin_of(store, record)
@@ -228,7 +230,10 @@ def _judge(trace_id: str, record: RunRecord, tape: Tape, folder: str, status: Ch
         outcome.facts["what"] = "the program ended before its record did"
     elif record.run["phase"] == "end" and recorded_exit != status.code:
         outcome.outcome = DIVERGED
-        outcome.facts |= {"what": f"the program ended with exit code {status.code}, and with {recorded_exit} when it was recorded", "differences": []}
+        outcome.facts |= {
+            "what": f"the program ended with exit code {status.code}, and with {recorded_exit} when it was recorded",
+            "differences": [],
+        }
     else:
         wrong = next((v["stdout"] for v in verdicts if v["stdout"]["same"] is False), None)
         if wrong is not None:
@@ -259,5 +264,7 @@ def _suspects(store_id: str, record: RunRecord, outcome: ReplayOutcome) -> list[
     if beyond:
         suspects.append(f"the program read the clock {beyond} times more often than when it was recorded")
     if not suspects:
-        suspects.append("nothing of what was recorded has changed: code, packages and clock are as they were; see what else the program reads")
+        suspects.append(
+            "nothing of what was recorded has changed: code, packages and clock are as they were; see what else the program reads"
+        )
     return suspects

@@ -50,8 +50,8 @@ class Segments:
 
     @property
     def count(self) -> int:
-        """How many sealed event files there are."""
-        return sum(len(paths) for paths in self.files[EVENTS].values())
+        """How many sealed files there are."""
+        return sum(len(paths) for by_day in self.files.values() for paths in by_day.values())
 
 
 def find_segments(store: str) -> Segments:
@@ -148,13 +148,17 @@ def fault_of_parquet(path: str) -> str | None:
 def set_aside(store: str, path: str, fault: str) -> str:
     """Move a damaged Parquet file to quarantine, whole; returns what to tell. Where it cannot be moved it is left out."""
     relative = os.path.relpath(path, store)
-    kept = os.path.join(store, QUARANTINE, relative.replace(os.sep, "-"))
+    folder = os.path.join(store, QUARANTINE)
     try:
-        os.makedirs(os.path.dirname(kept), exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
+        kept = _free_name(os.path.join(folder, relative.replace(os.sep, "-")))
         os.rename(path, kept)
     except OSError as error:
         return f"{relative} cannot be read ({fault}) and was left out; it could not be set aside: {error}"
-    what = "events" if relative.startswith(EVENTS) else "content" if relative.startswith(BLOBS) else "rows"
-    return (
-        f"{relative} cannot be read ({fault}) and was set aside as {os.path.relpath(kept, store)}; its {what} are missing from this answer"
-    )
+    what = "content is" if relative.startswith(BLOBS) else "events are"
+    return f"{relative} cannot be read ({fault}) and was set aside as {os.path.relpath(kept, store)}; its {what} missing from this answer"
+
+
+def _free_name(path: str) -> str:
+    """A path at which nothing is yet: what lies in quarantine is never written over."""
+    return next(name for name in (path, *(f"{path}.{number}" for number in range(2, 1_000_000))) if not os.path.exists(name))

@@ -63,6 +63,7 @@ class Store:
         self._trace = trace
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._made: set[str] = set()
+        self._connected_files = 0
         self._live = live
 
     @property
@@ -79,8 +80,13 @@ class Store:
 
         Making a view reads the end of every file behind it, so none is made in vain. Raises duckdb.Error for a damaged file.
         """
+        files = self._segments.count
+        if self._connection is not None and files != self._connected_files:
+            # A narrowed store of ours has set a file aside.
+            self.close()
         if self._connection is None:
             self._made = set()
+            self._connected_files = files
             self._connection = self._connect()
         for name, statement in statements_for(sql):
             if name not in self._made:
@@ -115,11 +121,15 @@ class Store:
         for _ in range(len(self._segments.paths(EVENTS)) + len(self._segments.paths(BLOBS)) + 1):
             try:
                 return ask(self.connection(sql), sql, values)
-            except duckdb.InterruptException as error:
-                raise KeyboardInterrupt from error
             except duckdb.Error as error:
-                if not self._set_damaged_aside(str(error)):
+                # Errors of the Thrift decoder come without a class of their own, and without the file that they met.
+                if not self._set_damaged_aside(None if type(error) is duckdb.Error else str(error)):
                     raise QueryFailed(_first_line(error)) from error
+            except RuntimeError as error:
+                # Ctrl-C while DuckDB works arrives as this.
+                if "interrupt" in str(error).lower():
+                    raise KeyboardInterrupt from error
+                raise
         raise DamagedFile(f"the Parquet files of {self.path} cannot be read")
 
     def live_days(self) -> frozenset[str]:
@@ -153,6 +163,8 @@ class Store:
         connection = duckdb.connect(":memory:")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET python_enable_replacements = false")
+        # It would be drawn on standard output, among the data.
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("SET parquet_metadata_cache = true")
         # Nothing outside of the store can be reached, whatever SQL comes.
         connection.execute(
@@ -190,12 +202,12 @@ class Store:
             self._live = live_tables(self._segments)
         return self._live
 
-    def _set_damaged_aside(self, message: str) -> bool:
-        """After a failed query: leave out the Parquet file that the message names. True when there was one."""
+    def _set_damaged_aside(self, message: str | None) -> bool:
+        """After a failed query: leave out the damaged Parquet file that the message names (None: any). True when there was one."""
         for table in (EVENTS, BLOBS):
             for day, paths in self._segments.files[table].items():
                 for path in paths:
-                    if path in message and (fault_of_parquet(path) or _is_unreadable(path)):
+                    if (message is None or path in message) and (fault_of_parquet(path) or _is_unreadable(path)):
                         paths.remove(path)
                         self._segments.notes.append(set_aside(self.path, path, "it is damaged inside"))
                         self._segments.files[table][day] = paths

@@ -16,13 +16,7 @@ from .store import Store
 __all__ = ["RunRecord", "read_run", "write_tape"]
 
 _CROSSINGS = ("llm_attempt", "http_call", "tool_call", "llm_call")
-_COLUMNS = (
-    "kind span_id parent_span_id call_span_id writer_id seq started_at duration_ms status lane lane_seq issue_no deliveries code_location"
-    " request_method request_url request_headers request_parts request_sent http_status http_version response_headers response_parts response_wire_parts"
-    " response_encoding response_end response_changed error_type error_message error_state_blob error_state_form tool_name side_effect tool_args_blob"
-    " tool_result_parts tool_result_form replay_missing redactions operation transport phase nd_source nd_value_parts name"
-    " redaction_policy redaction_key_id trace_id"
-).split()
+_COLUMNS = ["kind", "span_id", "parent_span_id", "call_span_id", "writer_id", "seq", "started_at", "duration_ms", "status", "lane", "lane_seq", "issue_no", "deliveries", "code_location", "request_method", "request_url", "request_headers", "request_parts", "request_sent", "http_status", "http_version", "response_headers", "response_parts", "response_wire_parts", "response_encoding", "response_end", "response_changed", "error_type", "error_message", "error_state_blob", "error_state_form", "tool_name", "side_effect", "tool_args_blob", "tool_result_parts", "tool_result_form", "replay_missing", "redactions", "operation", "transport", "phase", "nd_source", "nd_value_parts", "name", "redaction_policy", "redaction_key_id", "trace_id"]
 
 
 class RunRecord:
@@ -49,12 +43,15 @@ def read_run(store: Store, trace_id: str) -> RunRecord:
             f"trace {trace_id} was not recorded with fr record, so there is no command to run again",
             hint=f"fr show {trace_id} shows what it holds",
         )
-    run = dict(zip(names, max(found, key=lambda row: row[names.index("phase")] == "end"), strict=True))
+    phase = names.index("phase")
+    best: tuple[Any, ...] = max(found, key=lambda row: bool(row[phase] == "end"))
+    run = dict(zip(names, best, strict=True))
     names, found = store.rows("SELECT * FROM all_events WHERE run_id = ? AND kind = 'process'", [key])
     processes = [dict(zip(names, row, strict=True)) for row in found]
     wanted = ", ".join(_COLUMNS)
     names, found = store.rows(
-        f"SELECT {wanted} FROM all_events WHERE run_id = ? AND kind NOT IN ('process', 'span', 'run', 'tool_seen') ORDER BY writer_id, seq", [key]
+        f"SELECT {wanted} FROM all_events WHERE run_id = ? AND kind NOT IN ('process', 'span', 'run', 'tool_seen') ORDER BY writer_id, seq",
+        [key],
     )
     return RunRecord(run, processes, [dict(zip(names, row, strict=True)) for row in found])
 
@@ -73,7 +70,9 @@ def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> N
             root = lanes.get(row["writer_id"])
             if root is None or _inside_tool(row["lane"]):
                 continue
-            process = processes.setdefault(root, {"events": [], "reads": {}, "stdout": None, "closed": closed.get(root, False), "started_ns": 0})
+            process = processes.setdefault(
+                root, {"events": [], "reads": {}, "stdout": None, "closed": closed.get(root, False), "started_ns": 0}
+            )
             pooled = not _is_below(row["lane"], root)
             if is_crossing(row):
                 event = {"number": number, **_event(row, content, steps, ordered=not pooled)}
@@ -161,7 +160,11 @@ def _event(row: dict[str, Any], content: _Content, steps: dict[bytes, int], *, o
         },
     }
     if http:
-        event["request"] = {"method": row["request_method"], "url": row["request_url"], "headers": json.loads(row["request_headers"] or "[]")}
+        event["request"] = {
+            "method": row["request_method"],
+            "url": row["request_url"],
+            "headers": json.loads(row["request_headers"] or "[]"),
+        }
         event["body"] = content.slices(row["request_parts"])
         event["answer"] = _http_answer(row, content)
     else:
@@ -249,7 +252,9 @@ class _Content:
             if place is None:
                 data = self._blobs.get(part)
                 if data is None:
-                    raise NotReplayable(f"the content of the stored part {part.hex()} is missing from the store", hint="fr doctor lists what is damaged")
+                    raise NotReplayable(
+                        f"the content of the stored part {part.hex()} is missing from the store", hint="fr doctor lists what is damaged"
+                    )
                 self._file.write(data)
                 place = self._places[part] = (self._at, len(data))
                 self._at += len(data)
@@ -268,5 +273,7 @@ class _Content:
 def _load_blobs(store: Store, wanted: set[bytes]) -> dict[bytes, bytes]:
     if not wanted:
         return {}
-    _, rows = store.rows("SELECT blob_id, any_value(data) FROM all_blobs WHERE blob_id IN (SELECT unnest(?)) GROUP BY blob_id", [list(wanted)])
+    _, rows = store.rows(
+        "SELECT blob_id, any_value(data) FROM all_blobs WHERE blob_id IN (SELECT unnest(?)) GROUP BY blob_id", [list(wanted)]
+    )
     return dict(rows)

@@ -39,9 +39,7 @@ def arrow_type(name: str) -> Any:
 
 
 def _schema(columns: tuple[Column, ...], table: str) -> Any:
-    fields = [
-        pa.field(c.name, arrow_type(c.type), nullable=not c.required, metadata={"doc": c.doc}) for c in columns
-    ]
+    fields = [pa.field(c.name, arrow_type(c.type), nullable=not c.required, metadata={"doc": c.doc}) for c in columns]
     return pa.schema(fields, metadata={"fr.format_version": str(FORMAT_VERSION), "fr.table": table})
 
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["canonical_json", "shape_sha256", "sha256_hex", "sha256_of_list", "sha256_of_value", "tools_sha256"]
+__all__ = ["canonical_json", "sha256_hex", "sha256_of_list", "sha256_of_value", "shape_sha256", "tools_sha256"]
 
 _escape = json.encoder.encode_basestring
 
@@ -48,7 +48,7 @@ def _number(value: float) -> str:
     if not exponent:
         return mantissa
     power = int(exponent)
-    if -7 <= power < 0:
+    if -7 < power < 0:
         digits = mantissa.replace(".", "").replace("-", "")
         return ("-" if value < 0 else "") + "0." + "0" * (-power - 1) + digits
     return f"{mantissa}e{'+' if power > 0 else ''}{power}"

@@ -167,7 +167,12 @@ EVENT_COLUMNS = _columns(
     ("response_wire_parts", "list:sha", "○", "the body as transferred, when it was compressed and held nothing to redact"),
     ("response_encoding", "text", "○", "content-encoding of the transferred body"),
     ("response_headers", "json", "○", "[[name, value], ...], secrets dropped"),
-    ("response_end", "term", "○", "how the body ended: eof, cut (by the other side), closed (by the program), abandoned, cancelled or error"),
+    (
+        "response_end",
+        "term",
+        "○",
+        "how the body ended: eof, cut (by the other side), closed (by the program), abandoned, cancelled or error",
+    ),
     ("response_changed", "bool", "○", "redaction changed the body, so its length is not the transferred one"),
     ("http_status", "int", "○", "status code; NULL when no answer came"),
     ("http_version", "text", "○", "as the client library reports it"),

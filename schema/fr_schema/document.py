@@ -29,7 +29,8 @@ def with_generated(text: str) -> str:
     """A document with its generated blocks up to date."""
     for name, block in generated().items():
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-        text = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _, b=begin, e=end, t=block: f"{b}\n{t}\n{e}", text, flags=re.DOTALL)
+        replacement = f"{begin}\n{block}\n{end}".replace("\\", "\\\\")
+        text = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", replacement, text, flags=re.DOTALL)
     return text
 
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .frames import BlobRecord, Damage, EventRecord, read_frames, read_records
+from .ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 
 __all__ = ["Blob", "FoldedJournal", "Reads", "Span", "fold_journal"]
+
+_LATEST_US = 253_402_300_799_999_999
 
 
 class Blob(NamedTuple):
@@ -42,11 +45,15 @@ class Span:
 
 @dataclass(slots=True)
 class Reads:
-    """What one lane read from one source, in order, as far as this journal file has it."""
+    """What one lane read from one source, in order, as far as this journal file has it.
+
+    ``salvaged`` is True when some of it was found behind damage, so that values may be missing in between.
+    """
 
     values: list[int]
     first_n: int
     at: int
+    salvaged: bool = False
 
 
 @dataclass(slots=True)
@@ -57,12 +64,12 @@ class FoldedJournal:
         header: the header event, or an empty mapping when it is lost.
         closed: the close event, or None: the process was killed, or still runs.
         spans: in the order of their beginnings.
-        points: decisions and gaps.
+        points: decisions and gaps, and whether each was salvaged.
         reads: by trace, lane and source.
-        outputs: by trace and stream, lists of output events.
+        outputs: by trace and stream, lists of output events and whether each was salvaged.
         blobs: by id.
         damage: stretches that could not be read.
-        orphan_ends: ends whose begin is not in this file, by span id.
+        orphan_ends: ends whose begin was lost, by trace and span id, and whether each was salvaged.
         program: ``packages``, ``code`` and ``seams`` of the process, as far as they are known.
         last_at: wall clock of the last event, microseconds.
     """
@@ -72,10 +79,10 @@ class FoldedJournal:
     spans: dict[tuple[str, str], Span] = field(default_factory=dict)
     points: list[tuple[dict[str, Any], bool]] = field(default_factory=list)
     reads: dict[tuple[str, str, str], Reads] = field(default_factory=dict)
-    outputs: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    outputs: dict[tuple[str, str], list[tuple[dict[str, Any], bool]]] = field(default_factory=dict)
     blobs: dict[bytes, Blob] = field(default_factory=dict)
     damage: list[Damage] = field(default_factory=list)
-    orphan_ends: dict[str, dict[str, Any]] = field(default_factory=dict)
+    orphan_ends: dict[tuple[str, str], tuple[dict[str, Any], bool]] = field(default_factory=dict)
     program: dict[str, dict[str, str]] = field(default_factory=dict)
     last_at: int = 0
 
@@ -99,25 +106,39 @@ def fold_journal(data: bytes | memoryview) -> FoldedJournal:
 
 def _take_event(folded: FoldedJournal, record: EventRecord, salvaged: bool) -> None:
     event = record.event
-    taker = _TAKERS.get(event.get("t", ""))
+    kind = event.get("t")
+    taker = _TAKERS.get(kind) if isinstance(kind, str) else None
     if taker is None:
         return
     at = event.get("at")
-    if isinstance(at, int):
+    if type(at) is int and at <= _LATEST_US:
         folded.last_at = max(folded.last_at, at)
+    if folded.closed is not None:
+        # What was to be the last event is not: the next file could not be opened, and the writer went on with this one.
+        folded.closed = None
     try:
         taker(folded, event, salvaged)
-    except (KeyError, TypeError, ValueError):
-        folded.damage.append(Damage(-1, 0, f"an event of the kind {event.get('t')!r} lacks what it needs"))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        folded.damage.append(Damage(-1, 0, f"an event of the kind {kind!r} lacks what it needs"))
 
 
 def _take_header(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
     folded.header = event
 
 
+def _check(event: dict[str, Any], *, span: bool) -> None:
+    """Raise KeyError, TypeError or ValueError unless the event can be placed: a trace, a number, a time, perhaps a span."""
+    if len(bytes.fromhex(event["trace"])) != TRACE_ID_BYTES or (span and len(bytes.fromhex(event["span"])) != SPAN_ID_BYTES):
+        raise ValueError("an id is of another length")
+    if type(event["n"]) is not int or type(event["at"]) is not int or not 0 <= event["at"] <= _LATEST_US:
+        raise ValueError("a number or time is none")
+
+
 def _take_begin(folded: FoldedJournal, event: dict[str, Any], salvaged: bool) -> None:
-    key = (event["trace"], event["span"])
-    folded.spans[key] = Span(event, None, _request_parts(folded, event), salvaged)
+    _check(event, span=True)
+    if not isinstance(event["kind"], str):
+        raise TypeError("the kind is no text")
+    folded.spans[event["trace"], event["span"]] = Span(event, None, _request_parts(folded, event), salvaged)
 
 
 def _request_parts(folded: FoldedJournal, event: dict[str, Any]) -> list[str] | None:
@@ -126,7 +147,7 @@ def _request_parts(folded: FoldedJournal, event: dict[str, Any]) -> list[str] | 
     if event.get("base") is None:
         return None
     base = folded.spans.get((event["trace"], event["base"])) or _span_of_any_trace(folded, event["base"])
-    if base is None or base.request_parts is None or len(base.request_parts) < event["keep"]:
+    if base is None or base.request_parts is None or not 0 <= event["keep"] <= len(base.request_parts):
         return None
     return base.request_parts[: event["keep"]] + list(event["new"])
 
@@ -137,19 +158,22 @@ def _span_of_any_trace(folded: FoldedJournal, span: str) -> Span | None:
 
 
 def _take_end(folded: FoldedJournal, event: dict[str, Any], salvaged: bool) -> None:
+    _check(event, span=True)
     span = folded.spans.get((event["trace"], event["span"]))
     if span is None:
-        folded.orphan_ends[event["span"]] = event
+        folded.orphan_ends[event["trace"], event["span"]] = event, salvaged
         return
     span.end = event
     span.salvaged = span.salvaged or salvaged
 
 
 def _take_point(folded: FoldedJournal, event: dict[str, Any], salvaged: bool) -> None:
+    _check(event, span=event["t"] == "point")
     folded.points.append((event, salvaged))
 
 
-def _take_reads(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
+def _take_reads(folded: FoldedJournal, event: dict[str, Any], salvaged: bool) -> None:
+    _check(event, span=False)
     for lane, sources in event["lanes"].items():
         for source, differences in sources.items():
             values, value = [], 0
@@ -158,10 +182,12 @@ def _take_reads(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
                 values.append(value)
             known = folded.reads.setdefault((event["trace"], lane, source), Reads([], event["n"], event["at"]))
             known.values += values
+            known.salvaged = known.salvaged or salvaged
 
 
-def _take_output(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:
-    folded.outputs.setdefault((event["trace"], event["src"]), []).append(event)
+def _take_output(folded: FoldedJournal, event: dict[str, Any], salvaged: bool) -> None:
+    _check({"at": 0, **event}, span=False)
+    folded.outputs.setdefault((event["trace"], event["src"]), []).append((event, salvaged))
 
 
 def _take_program(folded: FoldedJournal, event: dict[str, Any], _: bool) -> None:

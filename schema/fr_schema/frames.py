@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .version import FORMAT_VERSION
@@ -58,7 +58,11 @@ MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
 """No length field above this is believed, before or after decompression: a damaged or hostile one must
 not make a reader allocate gigabytes."""
 
+MAX_EXPANDED_BYTES = 4 << 30
+"""No more than this is decompressed of one file: a journal is closed long before, and a hostile one must not fill the memory."""
+
 _COMPRESS_FROM_BYTES = 256
+_SEARCHED_PER_BYTE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check
 
 
 def encode_event(event: dict[str, Any]) -> bytes:
-    """One event record. Raises TypeError or ValueError for values that JSON does not have.
+    """One event record. Raises TypeError for values that JSON does not have; NaN and infinity are written as Python reads them.
 
     A lone surrogate (half of a UTF-16 pair, legal in a Python string) cannot be UTF-8; such an event is
     written with JSON escapes throughout.
@@ -148,19 +152,43 @@ def read_frames(data: bytes | memoryview) -> Iterator[Frame | Damage]:
     """Every good frame of a journal in order, and every stretch that is not one.
 
     After damage the next magic number that begins a good frame is searched for, and frames from there on
-    are marked ``salvaged``. Never raises for any content; memory stays within one decompressed frame.
+    are marked ``salvaged``. So are frames behind a jump in the numbers, which is reported as a Damage of no length;
+    a frame whose number came before is a Damage itself, since its records were handed out. The lengths of good frames and
+    damage add up to that of the file. Never raises for any content; memory stays within one decompressed frame, and
+    time within a multiple of the file's length.
     """
-    view = memoryview(data)
-    position, salvaged = 0, False
-    while position < len(view):
-        frame = _frame_at(view, position, salvaged)
-        if isinstance(frame, Frame):
-            yield frame
-            position += HEADER.size + _length_at(view, position)
+    reader = _Reader(memoryview(data))
+    position, salvaged, expected = 0, False, 0
+    seen: set[int] = set()
+    while position < len(reader.view):
+        frame = reader.frame_at(position)
+        if isinstance(frame, str):
+            following = reader.next_good_frame(position + 1)
+            yield Damage(position, following - position, frame)
+            position, salvaged, expected = following, True, -1
             continue
-        following = _next_good_frame(view, position + 1)
-        yield Damage(position, following - position, frame)
-        position, salvaged = following, True
+        length = HEADER.size + _length_at(reader.view, position)
+        if frame.seq in seen:
+            yield Damage(position, length, f"frame {frame.seq} stands here a second time")
+            salvaged = True
+        else:
+            jump = _jump(expected, frame.seq)
+            if jump is not None:
+                yield Damage(position, 0, jump)
+                salvaged = True
+            seen.add(frame.seq)
+            expected = frame.seq + 1
+            yield replace(frame, salvaged=True) if salvaged else frame
+        position += length
+
+
+def _jump(expected: int, seq: int) -> str | None:
+    """What is wrong with a frame's number; None when it is the expected one, or damage before it leaves that open (-1)."""
+    if expected < 0 or seq == expected:
+        return None
+    if seq < expected:
+        return f"frame {seq} stands behind frame {expected - 1}"
+    return f"frame {expected} is missing" if seq == expected + 1 else f"frames {expected} to {seq - 1} are missing"
 
 
 def read_records(frame: Frame) -> Iterator[EventRecord | BlobRecord | Damage]:
@@ -176,7 +204,7 @@ def read_records(frame: Frame) -> Iterator[EventRecord | BlobRecord | Damage]:
             yield record
 
 
-def _record_at(payload: memoryview, position: int) -> EventRecord | BlobRecord | None | str:
+def _record_at(payload: memoryview, position: int) -> EventRecord | BlobRecord | str | None:
     """The record at a position, None for a type of a later version, or the reason it cannot be read."""
     if position + _RECORD.size > len(payload):
         return "a record header is cut short"
@@ -205,48 +233,77 @@ def _length_at(view: memoryview, position: int) -> int:
     return length
 
 
-def _frame_at(view: memoryview, position: int, salvaged: bool) -> Frame | str:
-    """The good frame at a position, or the reason why there is none."""
-    import xxhash
+class _Reader:
+    """Reads frames at given places, with a bounded amount of work for a hostile file."""
 
-    if position + HEADER.size > len(view):
-        return "the file ends inside a frame header"
-    magic, length, flags, kind, version, seq, checksum = HEADER.unpack_from(view, position)
-    if magic != MAGIC:
-        return "no frame begins here"
-    if length > MAX_PAYLOAD_BYTES:
-        return f"a frame claims {length} bytes"
-    start = position + HEADER.size
-    if start + length > len(view):
-        return "the file ends inside a frame"
-    digest = xxhash.xxh3_64()
-    digest.update(view[position : position + _UNCHECKED_HEADER.size])
-    digest.update(view[start : start + length])
-    if digest.intdigest() != checksum:
-        return "a frame does not match its checksum"
-    if kind != BATCH:
-        return f"a frame is of the unknown kind {kind}"
-    payload = bytes(view[start : start + length])
-    if flags & FLAG_ZSTD:
-        unpacked = decompress_bounded(payload)
-        if unpacked is None:
-            return "a frame cannot be decompressed within its limit"
-        payload = unpacked
-    elif flags:
-        return f"a frame has unknown flags {flags}"
-    return Frame(position, seq, version, payload, salvaged)
+    def __init__(self, view: memoryview) -> None:
+        self.view = view
+        self._expanded = 0
+        self._search_bytes = _SEARCHED_PER_BYTE * len(view)
 
+    def frame_at(self, position: int) -> Frame | str:
+        """The good frame at a position, or the reason why there is none."""
+        header = self._header_at(position)
+        if isinstance(header, str):
+            return header
+        length, flags, version, seq, checksum = header
+        start = position + HEADER.size
+        if self._digest(position, length) != checksum:
+            return "a frame does not match its checksum"
+        payload = bytes(self.view[start : start + length])
+        if flags & FLAG_ZSTD:
+            unpacked = decompress_bounded(payload)
+            if unpacked is None:
+                return "a frame cannot be decompressed within its limit"
+            payload = unpacked
+        self._expanded += len(payload)
+        if self._expanded > MAX_EXPANDED_BYTES:
+            return f"the file expands beyond {MAX_EXPANDED_BYTES} bytes"
+        return Frame(position, seq, version, payload, False)
 
-def _next_good_frame(view: memoryview, position: int) -> int:
-    """The offset of the next good frame, or the end of the file."""
-    raw = view.obj if isinstance(view.obj, bytes) and len(view.obj) == len(view) else None
-    while True:
-        found = raw.find(MAGIC, position) if raw is not None else _find(view, position)
-        if found < 0:
-            return len(view)
-        if isinstance(_frame_at(view, found, True), Frame):
-            return found
-        position = found + 1
+    def _header_at(self, position: int) -> tuple[int, int, int, int, int] | str:
+        """Length, flags, version, number and checksum of a header that may be believed, or the reason why not."""
+        if position + HEADER.size > len(self.view):
+            return "the file ends inside a frame header"
+        magic, length, flags, kind, version, seq, checksum = HEADER.unpack_from(self.view, position)
+        if magic != MAGIC:
+            return "no frame begins here"
+        if length > MAX_PAYLOAD_BYTES:
+            return f"a frame claims {length} bytes"
+        if position + HEADER.size + length > len(self.view):
+            return "the file ends inside a frame"
+        if kind != BATCH:
+            return f"a frame is of the unknown kind {kind}"
+        if flags & ~FLAG_ZSTD:
+            return f"a frame has unknown flags {flags}"
+        if version > FORMAT_VERSION:
+            return f"a frame has format version {version}"
+        return length, flags, version, seq, checksum
+
+    def _digest(self, position: int, length: int) -> int:
+        import xxhash
+
+        start = position + HEADER.size
+        digest = xxhash.xxh3_64()
+        digest.update(self.view[position : position + _UNCHECKED_HEADER.size])
+        digest.update(self.view[start : start + length])
+        return digest.intdigest()
+
+    def next_good_frame(self, position: int) -> int:
+        """The offset of the next good frame, or the end of the file: also when headers that lie have used up the work for it."""
+        raw = self.view.obj if isinstance(self.view.obj, bytes) and len(self.view.obj) == len(self.view) else None
+        while True:
+            found = raw.find(MAGIC, position) if raw is not None else _find(self.view, position)
+            if found < 0:
+                return len(self.view)
+            header = self._header_at(found)
+            if not isinstance(header, str):
+                self._search_bytes -= header[0]
+                if self._search_bytes < 0:
+                    return len(self.view)
+                if self._digest(found, header[0]) == header[4]:
+                    return found
+            position = found + 1
 
 
 def _find(view: memoryview, position: int, window: int = 1 << 20) -> int:

@@ -30,6 +30,7 @@ __all__ = [
     "new_trace_id",
     "new_writer_id",
     "record_id",
+    "trace_of_writer",
     "trace_time_us",
     "uuid7_at",
 ]
@@ -40,11 +41,12 @@ BLOB_ID_BYTES = 32
 
 _wall_ns = time.time_ns
 _HEX = frozenset("0123456789abcdef")
+_LARGEST_MS = (1 << 48) - 1
 
 
 def uuid7_at(unix_ms: int, entropy: bytes) -> str:
-    """The UUIDv7 of a millisecond, with 10 bytes of entropy, as 32 hex characters."""
-    value = bytearray(unix_ms.to_bytes(6, "big") + entropy[:10])
+    """The UUIDv7 of a millisecond (kept within its 48 bits), with 10 bytes of entropy, as 32 hex characters."""
+    value = bytearray(min(max(unix_ms, 0), _LARGEST_MS).to_bytes(6, "big") + entropy[:10])
     value[6] = 0x70 | (value[6] & 0x0F)
     value[8] = 0x80 | (value[8] & 0x3F)
     return value.hex()
@@ -70,9 +72,16 @@ def new_writer_id(host: str, pid: int) -> str:
     return f"w{started:011x}-{host_hash}-{pid}-{os.urandom(4).hex()}"
 
 
+def trace_of_writer(writer: str) -> str:
+    """A trace id for a writer of which only the name is known: of the time in that name, and the same for everyone who makes it."""
+    started = writer[1:12]
+    unix_ms = int(started, 16) if writer[:1] == "w" and len(started) == 11 and _HEX.issuperset(started) else 0
+    return uuid7_at(unix_ms, hashlib.sha256(f"fr:writer:v1\0{writer}".encode("utf-8", "surrogatepass")).digest())
+
+
 def record_id(writer: str, seq: int, unix_us: int) -> str:
     """The id of row ``seq`` of ``writer``: the same inputs give the same id, whoever seals the row."""
-    digest = hashlib.sha256(f"{writer}\0{seq}".encode()).digest()
+    digest = hashlib.sha256(f"{writer}\0{seq}".encode("utf-8", "surrogatepass")).digest()
     return uuid7_at(unix_us // 1000, digest)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import providers
 from .canonical import sha256_of_list, sha256_of_value, shape_sha256, tools_sha256
+from .cells import json_cell
 from .fold import Blob
 from .ids import derived_blob_id, record_id
 from .parts import ELEMENT_KINDS, VALUE_KINDS
@@ -37,11 +38,13 @@ class ModelReader:
     Args:
         blob: finds a stored part.
         keep: takes a derived blob: id, kind, content, hex trace id, time in microseconds.
+        earlier: finds a stored part that an earlier file of the same writer has, and this one has not.
     """
 
-    def __init__(self, blob: Callable[[bytes], Blob | None], keep: Keep) -> None:
+    def __init__(self, blob: Callable[[bytes], Blob | None], keep: Keep, earlier: Callable[[bytes], Blob | None] = lambda _: None) -> None:
         self._blob = blob
         self._keep = keep
+        self._earlier = earlier
         self._elements: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
         self._shown: set[tuple[bytes, bytes]] = set()
         self._call_started: dict[bytes, int] = {}
@@ -140,6 +143,10 @@ class ModelReader:
                 self._elements.popitem(last=False)
         return known
 
+    def _hash_of(self, element: Element) -> str:
+        known = self._elements.get(element.blob_id) if element.blob_id is not None else None
+        return known[1] if known is not None else sha256_of_value(element.value)
+
     def _fill_columns(self, row: Row, decoded: Decoded, exchange: Exchange) -> None:
         for name in _SAME_NAME:
             row[name] = getattr(decoded, name)
@@ -166,7 +173,7 @@ class ModelReader:
     def _fill_prompt(self, row: Row, decoded: Decoded, exchange: Exchange) -> None:
         messages = next((exchange.lists[key] for key, kind in ELEMENT_KINDS.items() if kind == "message" and exchange.lists.get(key)), None)
         if messages is not None:
-            hashes = [self._elements[e.blob_id][1] if e.blob_id in self._elements else sha256_of_value(e.value) for e in messages]
+            hashes = [self._hash_of(element) for element in messages]
             row["message_hashes"] = [bytes.fromhex(h) for h in hashes]
             row["messages_sha256"] = bytes.fromhex(sha256_of_list(hashes))
             if all(e.blob_id is not None for e in messages):
@@ -258,9 +265,10 @@ class ModelReader:
         unnamed: list[ShownCall] = []
         rows: list[Row] = []
         for blob_id in row["message_blobs"]:
-            known = (trace, blob_id) in self._shown
+            known = self._was_shown(trace, blob_id)
             self._shown.add((trace, blob_id))
-            value = self._elements[blob_id][0] if blob_id in self._elements else None
+            blob = self._blob(blob_id)
+            value = self._element(blob_id, blob)[0] if blob is not None else None
             for position, shown in enumerate(shown_tools(row["api_flavor"], value)):
                 if isinstance(shown, ShownCall):
                     unnamed.append(shown)
@@ -274,10 +282,16 @@ class ModelReader:
                     rows.append(self._shown_row(row, shown, call, blob_id, position))
         return rows
 
+    def _was_shown(self, trace: bytes, blob_id: bytes) -> bool:
+        """True when a request of the same trace held this message before, in this journal file or an earlier one."""
+        if (trace, blob_id) in self._shown:
+            return True
+        earlier = self._earlier(blob_id)
+        return earlier is not None and earlier.trace_id == trace
+
     def _shown_row(self, row: Row, shown: ShownResult, call: ShownCall | None, blob_id: bytes, position: int) -> Row:
         keep = {k: row[k] for k in _SHARED_BY_SHOWN}
         result = shown.content.encode("utf-8", "surrogatepass")
-        seq = row["seq"] * 4096 + position
         made = {
             **dict.fromkeys(row),
             **keep,
@@ -285,7 +299,9 @@ class ModelReader:
             "phase": "point",
             "span_id": derived_blob_id(blob_id, f"tool:{position}")[:8],
             "parent_span_id": row["call_span_id"],
-            "record_id": bytes.fromhex(record_id(f"{row['writer_id']}/seen", seq, row["started_at"])),
+            "record_id": bytes.fromhex(
+                record_id(f"{row['writer_id']}/seen/{row['trace_id'].hex()}/{blob_id.hex()}", position, row["started_at"])
+            ),
             "status": "error" if shown.failed else "ok",
             "tool_name": call.name if call else shown.name,
             "tool_call_id": shown.id,
@@ -371,7 +387,7 @@ def _is_mark(value: Any) -> bool:
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return None if value is None else json_cell(value)
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -379,9 +395,9 @@ def _typed(name: str, value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return None
     if name in ("temperature", "top_p"):
-        return float(value) if isinstance(value, int | float) else None
+        return value if isinstance(value, int | float) else None
     if name in ("seed", "max_output_tokens"):
-        return value if isinstance(value, int) and abs(value) < 1 << 63 else None
+        return value if isinstance(value, int) else None
     return str(value)
 
 
@@ -399,5 +415,3 @@ def _sdk(exchange: Exchange) -> tuple[str | None, str | None]:
         return name or None, version
     first = rest.split()[0] if rest.split() else None
     return name or None, first
-
-

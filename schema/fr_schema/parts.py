@@ -11,7 +11,7 @@ Cutting yields *segments*, fine and with decoded values, for redaction; the reco
 from __future__ import annotations
 
 import json
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # the C scanner behind json.loads, in the library since 2.6
 from typing import Any, NamedTuple
 
 __all__ = ["ELEMENT_KINDS", "GLUE", "VALUE_KINDS", "ListCursor", "Segment", "cut_body", "cut_list"]
@@ -33,7 +33,7 @@ VALUE_KINDS = {
 
 _OWN_PART_FROM_CHARACTERS = 1024
 
-_scan = json.JSONDecoder(strict=False).scan_once
+_scan = json.JSONDecoder(strict=False).scan_once  # type: ignore[attr-defined]  # as scanstring
 _SPACE = " \t\n\r"
 
 

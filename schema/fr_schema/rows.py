@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from .cells import fit_blob_row, fit_event_row, is_text, json_cell
 from .columns import BLOB_COLUMNS, EVENT_COLUMNS
+from .event_columns import http_columns, http_replay_level, tool_columns, tool_replay_level
 from .fold import Blob, FoldedJournal, Span
-from .ids import record_id
+from .frames import Damage
+from .ids import derived_blob_id, is_trace_id, record_id, trace_of_writer
 from .model_rows import ModelReader
 from .version import FORMAT_VERSION
 
-__all__ = ["BlobLookup", "RowBuilder", "Row"]
+__all__ = ["BlobLookup", "Row", "RowBuilder"]
 
 Row = dict[str, Any]
 BlobLookup = Callable[[bytes], Blob | None]
@@ -38,21 +42,50 @@ class RowBuilder:
     Args:
         folded: the journal.
         lookup: finds a blob that this file refers to but does not hold (stored by the same writer earlier that day).
+        writer: the writer's id, for when the header that names it is lost.
+        continued: True when the writer went on in a next file, which repeats what was open at the end of this one; None to believe
+            what the file itself says.
     """
 
-    def __init__(self, folded: FoldedJournal, lookup: BlobLookup = lambda _: None) -> None:
+    def __init__(
+        self, folded: FoldedJournal, lookup: BlobLookup = lambda _: None, *, writer: str = "unknown", continued: bool | None = None
+    ) -> None:
         self._folded = folded
         self._lookup = lookup
         self._header = folded.header
-        self._writer = str(folded.header.get("writer", "unknown"))
+        self._writer = str(folded.header.get("writer", writer))
+        said = folded.closed is not None and folded.closed.get("next") is not None
+        self._continued = said if continued is None else continued
         self._derived: dict[bytes, Blob] = {}
         self._rows: list[Row] = []
-        self._models = ModelReader(self.blob, self._keep)
+        self._unfit: list[Damage] = []
+        self._models = ModelReader(self.blob, self._keep, self._earlier)
         self._base = self._row_base()
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What could not be read of the file, and, after :meth:`event_rows`, what of it could not be made into rows."""
+        return [*self._folded.damage, *self._unfit]
 
     def blob(self, blob_id: bytes) -> Blob | None:
         """A stored or derived blob."""
         return self._folded.blobs.get(blob_id) or self._derived.get(blob_id) or self._lookup(blob_id)
+
+    def _earlier(self, blob_id: bytes) -> Blob | None:
+        """A blob of an earlier file of this writer."""
+        return self._lookup(blob_id) if blob_id not in self._folded.blobs else None
+
+    def _whole(self, parts: list[str] | None, kind: str, trace: str, at: int) -> bytes | None:
+        """The blob that holds all of a value: its only part, or one made of its parts; None when one of them is not to be had."""
+        ids = [bytes.fromhex(part) for part in parts or ()]
+        if len(ids) < 2:
+            return ids[0] if ids else None
+        blobs = [self.blob(blob_id) for blob_id in ids]
+        if any(blob is None for blob in blobs):
+            return None
+        joined = derived_blob_id(b"".join(ids), "joined")
+        self._keep(joined, kind, b"".join(blob.data for blob in blobs if blob is not None), trace, at)
+        return joined
 
     def _keep(self, blob_id: bytes, kind: str, data: bytes, trace: str, at: int) -> None:
         """Take a blob that was derived from others."""
@@ -60,45 +93,62 @@ class RowBuilder:
             self._derived.setdefault(blob_id, Blob(kind, data, bytes.fromhex(trace), at))
 
     def event_rows(self) -> list[Row]:
-        """All rows of the events table, in the order of their sequence numbers."""
-        self._rows = []
-        if self._header:
-            self._process_row()
+        """All rows of the events table, in the order of their sequence numbers. What cannot be made into a row becomes a gap."""
+        self._rows, self._unfit = [], []
+        if self._header and not self._continued:
+            self._guarded("the header", self._process_row)
         calls: dict[tuple[str, str], list[Row]] = {}
         for span in self._folded.spans.values():
-            maker = _MAKERS.get(span.begin["kind"], RowBuilder._other_row)
-            row = maker(self, span)
+            if span.end is None and self._continued:
+                continue
+            row = self._guarded(f"span {span.begin['span']}", _MAKERS.get(span.begin["kind"], RowBuilder._other_row), self, span)
             if row is not None and row["kind"] == "llm_attempt":
-                calls.setdefault((span.begin["trace"], span.begin["call"]), []).append(row)
+                calls.setdefault((span.begin["trace"], row["call_span_id"].hex()), []).append(row)
         for attempts in calls.values():
-            self._rows.append(self._models.call_row(attempts))
+            self._guarded("a call", lambda attempts: self._rows.append(self._models.call_row(attempts)), attempts)
+        for end, salvaged in self._folded.orphan_ends.values():
+            self._guarded(f"span {end['span']}", self._orphan_row, end, salvaged)
         for event, salvaged in self._folded.points:
-            self._point_row(event, salvaged)
+            self._guarded(f"event {event['n']}", self._point_row, event, salvaged)
         self._read_rows()
         self._output_rows()
+        self._rows = [row for row in self._rows if self._guarded(f"record {row['seq']}", self._fits, row)]
         self._damage_rows()
         return sorted(self._rows, key=lambda row: (row["seq"], row["kind"] == "llm_call"))
 
+    def _guarded(self, what: str, make: Callable[..., Any], *args: Any) -> Any:
+        """What ``make`` returns. When it cannot cope with what a journal holds, that is an admission of loss, and the other rows stay."""
+        try:
+            return make(*args)
+        except Exception as error:  # noqa: BLE001 - one odd record must not keep a whole journal from being read
+            self._unfit.append(Damage(-1, 0, f"{what} could not be read: {type(error).__name__}"))
+            return None
+
+    def _fits(self, row: Row) -> bool:
+        fit_event_row(row)
+        return True
+
     def blob_rows(self) -> list[Row]:
         """All rows of the blobs table that this file adds. Call after :meth:`event_rows`, which derives blobs."""
+        started = self._header.get("started")
         rows = []
         for source in (self._folded.blobs, self._derived):
             for blob_id, blob in source.items():
-                rows.append(
-                    {
-                        **_EMPTY_BLOB,
-                        "blob_id": blob_id,
-                        "kind": blob.kind,
-                        "writer_id": self._writer,
-                        "first_trace_id": blob.trace_id,
-                        "recorded_at": blob.at or self._header.get("started", 0),
-                        "size": len(blob.data),
-                        "text": _is_text(blob.data),
-                        "codec": "none",
-                        "cipher": "none",
-                        "data": blob.data,
-                    }
-                )
+                row = {
+                    **_EMPTY_BLOB,
+                    "blob_id": blob_id,
+                    "kind": blob.kind,
+                    "writer_id": self._writer,
+                    "first_trace_id": blob.trace_id,
+                    "recorded_at": blob.at or (started if isinstance(started, int) else 0),
+                    "size": len(blob.data),
+                    "text": is_text(blob.data),
+                    "codec": "none",
+                    "cipher": "none",
+                    "data": blob.data,
+                }
+                fit_blob_row(row)
+                rows.append(row)
         return rows
 
     # -- what rows share
@@ -108,8 +158,8 @@ class RowBuilder:
         run = header.get("run")
         return {
             **_EMPTY_EVENT,
-            "schema_version": int(header.get("format", FORMAT_VERSION)),
-            "run_id": bytes.fromhex(run) if run else None,
+            "schema_version": header["format"] if isinstance(header.get("format"), int) else FORMAT_VERSION,
+            "run_id": bytes.fromhex(run) if isinstance(run, str) and is_trace_id(run) else None,
             "writer_id": self._writer,
             "service": header.get("service"),
             "environment": header.get("environment"),
@@ -162,82 +212,54 @@ class RowBuilder:
         hits = list(begin.get("redactions") or ())
         statuses = [begin.get("rstatus", "clean")]
         if end is not None:
-            row |= {
-                "recorded_at": end["at"],
-                "ended_at": end["at"],
-                "duration_ms": end.get("dur", 0) / 1000,
-                "status": end.get("status"),
-                "error_type": end.get("err"),
-                "error_message": end.get("msg"),
-                "error_blob": bytes.fromhex(end["trace_text"][0]) if end.get("trace_text") else None,
-                "error_state_blob": bytes.fromhex(end["estate"][0]) if end.get("estate") else None,
-                "error_state_form": end.get("eform"),
-                "deliveries": _json(end["del"]) if "del" in end else None,
-            }
+            row |= self._outcome(end)
             hits += end.get("redactions") or ()
             statuses.append(end.get("rstatus", "clean"))
         row["redaction_status"] = next((s for s in ("failed", "unscanned", "redacted") if s in statuses), "clean")
         row["redactions"] = [{"path": p, "detector": d, "count": c} for p, d, c in hits] or None
         return row
 
+    def _outcome(self, end: dict[str, Any]) -> Row:
+        """What an end event says, whatever it ends."""
+        return {
+            "recorded_at": end["at"],
+            "ended_at": end["at"],
+            "duration_ms": end.get("dur", 0) / 1000,
+            "status": end.get("status"),
+            "error_type": end.get("err"),
+            "error_message": end.get("msg"),
+            "error_blob": self._whole(end.get("trace_text"), "traceback", end["trace"], end["at"]),
+            "error_state_blob": self._whole(end.get("estate"), "error", end["trace"], end["at"]),
+            "error_state_form": end.get("eform"),
+            "deliveries": json_cell(end["del"]) if "del" in end else None,
+        }
+
     # -- one maker per kind of span
 
     def _http_row(self, span: Span) -> Row:
         begin, end = span.begin, span.end or {}
         row = self._span_row("http_call", span)
-        parts = [bytes.fromhex(p) for p in span.request_parts] if span.request_parts is not None else None
-        row |= {
-            "transport": begin.get("via"),
-            "request_method": begin.get("method"),
-            "request_url": begin.get("url"),
-            "request_headers": _json(begin.get("headers", [])),
-            "request_parts": parts,
-            "request_bytes": begin.get("len"),
-            "request_sent": end.get("sent"),
-            "http_status": end.get("code"),
-            "http_version": end.get("hv"),
-            "response_headers": _json(end["rheaders"]) if "rheaders" in end else None,
-            "response_parts": [bytes.fromhex(p) for p in end["rbody"]] if "rbody" in end else ([] if "rlen" in end else None),
-            "response_bytes": end.get("rlen"),
-            "response_wire_parts": [bytes.fromhex(p) for p in end["wire"]] if "wire" in end else None,
-            "response_encoding": end.get("enc"),
-            "response_end": end.get("end"),
-            "response_changed": bool(end.get("changed")) if "rlen" in end else None,
-            "ttft_ms": _first_byte_ms(end.get("del")),
-            "call_span_id": bytes.fromhex(begin["call"]) if begin.get("call") else None,
-            "attempt_no": begin.get("attempt"),
-            "retry_cause": begin.get("cause"),
-            "backoff_ms": begin["backoff"] / 1000 if begin.get("backoff") is not None else None,
-        }
-        row["replay_level"], row["replay_missing"] = _http_replay_level(row, span)
-        self._models.fill(row, call_started_at=begin.get("call_at", begin.get("at")))
+        row |= http_columns(begin, end, span.request_parts)
+        row["replay_level"], row["replay_missing"] = http_replay_level(row, ended=span.end is not None)
         self._rows.append(row)
-        self._rows += self._models.shown_tool_rows(row)
+        if row["call_span_id"] is not None:
+            self._guarded(f"the model columns of span {begin['span']}", self._fill_model_columns, row, begin.get("call_at", begin["at"]))
         return row
+
+    def _fill_model_columns(self, row: Row, call_started_at: int) -> None:
+        self._models.fill(row, call_started_at=call_started_at)
+        self._rows += self._models.shown_tool_rows(row)
 
     def _tool_row(self, span: Span) -> Row:
         begin, end = span.begin, span.end or {}
         row = self._span_row(begin["kind"], span)
         row["capture_source"] = "sdk"
-        row |= {
-            "tool_name": begin.get("name"),
-            "tool_kind": begin.get("tool_kind"),
-            "tool_call_id": begin.get("call_id"),
-            "side_effect": begin.get("side"),
-            "tool_args_blob": bytes.fromhex(begin["args"][0]) if begin.get("args") else None,
-        }
-        result = [bytes.fromhex(p) for p in end["result"]] if "result" in end else None
-        row |= {
-            "tool_result_parts": result,
-            "tool_result_blob": result[0] if result and len(result) == 1 else None,
-            "tool_result_bytes": end.get("len"),
-            "tool_result_form": end.get("form"),
-        }
-        missing = _tool_missing(row, end)
-        row["replay_level"], row["replay_missing"] = ("none", missing) if missing else ("exact_io", None)
-        if begin["kind"] == "llm_call":
-            self._models.fill_hand_made(row, begin, end)
+        row |= tool_columns(begin, end)
+        row["tool_args_blob"] = self._whole(begin.get("args"), "args", begin["trace"], begin["at"])
+        row["replay_level"], row["replay_missing"] = tool_replay_level(row, end)
         self._rows.append(row)
+        if begin["kind"] == "llm_call":
+            self._guarded(f"the model columns of span {begin['span']}", self._models.fill_hand_made, row, begin, end)
         return row
 
     def _other_row(self, span: Span) -> Row:
@@ -251,11 +273,20 @@ class RowBuilder:
         self._rows.append(row)
         return row
 
+    def _orphan_row(self, end: dict[str, Any], salvaged: bool) -> None:
+        """An outcome whose beginning is lost: what was answered, without what was asked."""
+        http = "end" in end
+        span = {"span": end["span"], "trace": end["trace"], "n": end["n"], "at": end["at"] - end.get("dur", 0)}
+        begin = {**span, "kind": "http" if http else "tool_call" if "del" in end else "span", "rstatus": end.get("rstatus", "clean")}
+        row = _MAKERS.get(begin["kind"], RowBuilder._other_row)(self, Span(begin, end, None, salvaged))
+        if row is not None:
+            row["replay_level"], row["replay_missing"] = "none", [*(row["replay_missing"] or ()), "its beginning"]
+
     # -- rows that are no spans
 
     def _process_row(self) -> None:
         header, closed, program = self._header, self._folded.closed, self._folded.program
-        if header.get("role") == "launcher":
+        if header.get("role") == "launcher" or header.get("resumed"):
             return
         row = self._new_row("process", "end" if closed else "begin", header["trace"], header.get("n", 0), header["started"])
         ended = closed["at"] if closed else None
@@ -267,7 +298,7 @@ class RowBuilder:
             "status": "ok" if closed else "open",
             "ended_at": ended,
             "duration_ms": (ended - header["started"]) / 1000 if ended else None,
-            "interpreter": _json({k: header[k] for k in ("executable", "python") if k in header}),
+            "interpreter": json_cell({k: header[k] for k in ("executable", "python") if k in header}),
             "packages": list(program["packages"].items()) if program.get("packages") else None,
             "code_files": list(program["code"].items()) if program.get("code") else None,
             "seams": list(program["seams"].items()) if program.get("seams") else None,
@@ -280,13 +311,12 @@ class RowBuilder:
             row |= {"span_id": bytes(8), "capture_source": "sdk", "lost_before": event["lost"], "error_message": event.get("reason")}
         else:
             row = self._span_row("decision", Span(event, None, None, salvaged))
-            data = event.get("data")
             row |= {
                 "phase": "point",
                 "capture_source": "sdk",
                 "status": None,
                 "decision_label": event.get("label"),
-                "decision_blob": bytes.fromhex(data[0]) if data else None,
+                "decision_blob": self._whole(event.get("data"), "decision", event["trace"], event["at"]),
             }
         row["salvaged"] = salvaged
         self._rows.append(row)
@@ -301,9 +331,11 @@ class RowBuilder:
                 "record_id": bytes.fromhex(record_id(f"{self._writer}/{lane}/{source}", reads.first_n, reads.at)),
                 "span_id": bytes(8),
                 "capture_source": "sdk",
-                "replay_level": "exact_io",
+                "replay_level": "none" if reads.salvaged else "exact_io",
+                "replay_missing": ["values lost to damage"] if reads.salvaged else None,
+                "salvaged": reads.salvaged,
                 "lane": lane,
-                "nd_source": f"{'clock' if source in 'wmp' else 'order'}:{source}",
+                "nd_source": f"{'clock' if source in ('w', 'm', 'p') else 'order'}:{source}",
                 "nd_value_parts": [blob_id],
                 "nd_count": len(reads.values),
             }
@@ -311,33 +343,48 @@ class RowBuilder:
 
     def _output_rows(self) -> None:
         for (trace, source), events in self._folded.outputs.items():
-            row = self._new_row("output", "point", trace, events[0]["n"], self._header.get("started", 0))
-            failed = any(e.get("rstatus") == "failed" for e in events)
-            hits = [hit for e in events for hit in e.get("redactions") or ()]
-            row |= {
-                "record_id": bytes.fromhex(record_id(f"{self._writer}/{source}", events[0]["n"], row["started_at"])),
-                "span_id": bytes(8),
-                "capture_source": "sdk",
-                "replay_level": "none" if failed else "exact_io",
-                "lane": self._header.get("lane"),
-                "nd_source": source,
-                "nd_value_parts": [bytes.fromhex(p) for e in events for p in e["body"]],
-                "nd_count": sum(e["len"] for e in events),
-                "redaction_status": "failed" if failed else "redacted" if hits else "clean",
-                "redactions": [{"path": p, "detector": d, "count": c} for p, d, c in hits] or None,
-            }
-            self._rows.append(row)
+            self._guarded(f"the {source} of trace {trace}", self._output_row, trace, source, events)
+
+    def _output_row(self, trace: str, source: str, events: list[tuple[dict[str, Any], bool]]) -> None:
+        first = events[0][0]
+        row = self._new_row("output", "point", trace, first["n"], self._header.get("started", 0))
+        failed = any(event.get("rstatus") == "failed" for event, _ in events)
+        salvaged = any(salvaged for _, salvaged in events)
+        hits = [hit for event, _ in events for hit in event.get("redactions") or ()]
+        row |= {
+            "record_id": bytes.fromhex(record_id(f"{self._writer}/{source}", first["n"], row["started_at"])),
+            "span_id": bytes(8),
+            "capture_source": "sdk",
+            "replay_level": "none" if failed or salvaged else "exact_io",
+            "salvaged": salvaged,
+            "lane": self._header.get("lane"),
+            "nd_source": source,
+            "nd_value_parts": [bytes.fromhex(part) for event, _ in events for part in event["body"]],
+            "nd_count": sum(event["len"] for event, _ in events),
+            "redaction_status": "failed" if failed else "redacted" if hits else "clean",
+            "redactions": [{"path": p, "detector": d, "count": c} for p, d, c in hits] or None,
+        }
+        self._rows.append(row)
 
     def _damage_rows(self) -> None:
-        """Stretches that could not be read are an admission of loss like any other."""
-        trace = self._header.get("trace")
-        if trace is None:
-            return
-        for number, damage in enumerate(self._folded.damage):
-            row = self._new_row("gap", "point", trace, (1 << 40) + number, self._folded.last_at or self._header["started"])
+        """Stretches and records that could not be read are an admission of loss like any other."""
+        at = self._folded.last_at or self._header.get("started", 0)
+        for number, damage in enumerate(self.damage):
+            row = self._new_row("gap", "point", self._some_trace(), (1 << 40) + number, at)
             where = f"at byte {damage.offset} of the journal, {damage.length} bytes" if damage.offset >= 0 else "in the journal"
             row |= {"span_id": bytes(8), "capture_source": "sdk", "lost_before": None, "error_message": f"{damage.reason}, {where}"}
+            fit_event_row(row)
             self._rows.append(row)
+
+    def _some_trace(self) -> str:
+        """The trace that a loss is reported in: the process's own, else the first that is known, else one made of the writer's name."""
+        begins = (span.begin for span in self._folded.spans.values())
+        ends = (end for end, _ in self._folded.orphan_ends.values())
+        for event in (self._header, *begins, *ends):
+            trace = event.get("trace")
+            if isinstance(trace, str) and is_trace_id(trace):
+                return trace
+        return trace_of_writer(self._writer)
 
 
 _MAKERS: dict[str, Callable[[RowBuilder, Span], Row | None]] = {
@@ -352,9 +399,9 @@ _RUN_COLUMNS: dict[str, Callable[[Any], Any]] = {
     "argv": list,
     "cwd": str,
     "env": lambda v: list(v.items()),
-    "interpreter": lambda v: _json(v),
+    "interpreter": json_cell,
     "packages": lambda v: list(v.items()),
-    "seeds": lambda v: _json(v),
+    "seeds": json_cell,
     "code_version": str,
     "code_dirty": bool,
     "exit_code": int,
@@ -362,55 +409,9 @@ _RUN_COLUMNS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _differences(values: list[int]) -> list[int]:
     return [value - before for before, value in zip([0, *values], values, strict=False)]
 
 
 def _reads_id(writer: str, lane: str, source: str, first_n: int) -> bytes:
-    import hashlib
-
     return hashlib.sha256(f"fr:reads:v1\0{writer}\0{lane}\0{source}\0{first_n}".encode()).digest()
-
-
-def _first_byte_ms(deliveries: Iterable[list[int]] | None) -> float | None:
-    """Microseconds until the first chunk of the body: the second delivery, behind the headers."""
-    rows = list(deliveries or ())
-    return (rows[0][1] + rows[1][1]) / 1000 if len(rows) > 2 or len(rows) == 2 and rows[1][2] > 0 else None
-
-
-def _http_replay_level(row: Row, span: Span) -> tuple[str, list[str] | None]:
-    missing = []
-    if row["request_parts"] is None:
-        missing.append("request body")
-    if span.end is None:
-        missing.append("outcome")
-    elif row["http_status"] is not None and row["response_parts"] is None:
-        missing.append("response body")
-    if row["redaction_status"] == "failed":
-        missing.append("content that could not be redacted")
-    return ("none", missing) if missing else ("exact_io", None)
-
-
-def _tool_missing(row: Row, end: dict[str, Any]) -> list[str]:
-    missing = []
-    if not end:
-        missing.append("outcome")
-    elif end.get("form") == "repr":
-        missing.append("result: its type could not be stored")
-    elif row["tool_result_parts"] is None and row["error_state_blob"] is None:
-        missing.append("result")
-    if row["redaction_status"] == "failed":
-        missing.append("content that could not be redacted")
-    return missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 # Taken before any recorder starts: some replace these functions in their modules, and their clock would then be what is measured.
 from time import perf_counter_ns, process_time_ns, thread_time_ns
@@ -50,24 +51,28 @@ def http_asker(url: str) -> Callable[[Request], Answer]:
 
 
 def measured_calls(
-    adapter: Adapter, call: Callable[[Request, Callable[[], Any]], Answer], ask: Callable[[Request], Answer], requests: Sequence[Request]
+    adapter: Adapter,
+    call: Callable[[Request, Callable[[], Any]], Answer],
+    ask: Callable[[Request], Answer],
+    warm_up: Sequence[Request],
+    requests: Sequence[Request],
 ) -> Times:
-    """Make the calls one after another, and take their times; the first ``WARM_UP`` are not counted.
+    """Make the calls one after another, and take their times; those of ``warm_up`` go before and are not counted.
 
     Args:
         call: the adapter's ``live`` or ``by_hand``.
 
     Raises:
-        RuntimeError: when an answer is not the one to its question.
+        RuntimeError: when an answer is not a chat completion.
     """
-    for request in requests[:WARM_UP]:
-        call(request, lambda request=request: ask(request))  # type: ignore[misc]
+    for request in warm_up:
+        call(request, partial(ask, request))
     adapter.flush()
     latency, thread = [], []
     before = process_time_ns()
-    for request in requests[WARM_UP:]:
+    for request in requests:
         started, thread_started = perf_counter_ns(), thread_time_ns()
-        answer = call(request, lambda request=request: ask(request))  # type: ignore[misc]
+        answer = call(request, partial(ask, request))
         thread_ended, ended = thread_time_ns(), perf_counter_ns()
         latency.append((ended - started) / 1000)
         thread.append((thread_ended - thread_started) / 1000)

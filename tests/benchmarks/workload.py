@@ -1,11 +1,14 @@
 """What the benchmarks send: chat requests of fresh, seeded text, and a conversation that grows.
 
-Text is words of a fixed vocabulary, with names, numbers, dates, quotes and line breaks between them, because escapes and digits are what
-JSON encoders and redaction rules spend time on. It compresses about three times with zstd; prose does about as well.
+Text is words of a fixed vocabulary by Zipf's law and stock phrases, with names, numbers, dates, quotes and line breaks between them,
+because escapes and digits are what JSON encoders and redaction rules spend time on. It is made to compress as real conversations of an
+agent do: zstd level 1 shrinks a message of 1,500 characters 2.0 times and 30 KB 3.2 times, gzip 150 KB 3.9 times; for the users', agent's
+and tools' texts of tau-bench's airline runs these are 2.0, 3.2 and 4.3. Uniformly random words would give 1.7, 2.4 and 2.7.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Iterable
@@ -19,7 +22,7 @@ Request = dict[str, Any]
 MODEL = "gpt-4o"
 ROLES = ("user", "assistant")
 
-_VOCABULARY = """
+_WORDS = """
 a about account after again agent all allowance also amount an and answer any are arrival as ask at available bag baggage balance be before
 between book booking both business but by cabin call can cancel card cause certificate change charge check choose city class close code
 come compensation complete confirm connection contact cost could credit customer date day delay departure detail did different direct do
@@ -35,7 +38,24 @@ since single site so some soon sort source space stand start state status stay s
 tell ten than thank that the their them then there these they thing this three through ticket time to today together too total travel
 trip try two type under until update upgrade us use user value very view visit voucher wait want was way we week well were what when where
 whether which while who why will window with within without word work would write year yes yet you your zone
-""".split()
+"""
+_VOCABULARY = random.Random("ranks").sample(sorted(set(_WORDS.split())), len(set(_WORDS.split())))
+"""By rank: the most frequent word first."""
+
+_WEIGHTS = list(itertools.accumulate(1 / (rank + 2.7) for rank in range(len(_VOCABULARY))))
+_PHRASES = (
+    *("I would like to", "could you please", "your reservation has been", "please let me know if", "I am sorry for the"),
+    *("the total price is", "according to the policy", "is not possible because", "thank you for your patience", "I can confirm that"),
+    *("would you like to proceed with", "the credit card that ends in", "has been refunded to the original payment method"),
+    *("let me check the details of", "in the next five to seven days", "to the flight on", "departure and arrival times are"),
+    *(
+        "before the end of the day",
+        "if there is anything else that",
+        "as a certificate for your next trip",
+        "you can find the record under number",
+    ),
+)
+_PHRASE_SHARE = 0.14
 _NAMES = ("Mia Li", "Sofia Kim", "Noah Müller", "Raj Sanchez", "Aarav Ahmed", "Ivan Smith", "Yara Rossi", "Lucas Brown", "Emma Garcia")
 _PLACES = ("Paris", "Oslo", "Denver", "San Francisco", "Kyōto", "São Paulo", "Boston", "Seattle", "New York")
 _LARGEST_NUMBER = 9_999
@@ -55,13 +75,15 @@ def text(source: random.Random, characters: int) -> str:
 
 
 def _sentence(source: random.Random) -> str:
-    words = source.choices(_VOCABULARY, k=source.randint(5, 22))
-    words[0] = words[0].capitalize()
+    words = [
+        source.choice(_PHRASES) if source.random() < _PHRASE_SHARE else source.choices(_VOCABULARY, cum_weights=_WEIGHTS)[0]
+        for _ in range(source.randint(3, 14))
+    ]
+    words[0] = words[0][:1].upper() + words[0][1:]
     spot, number = source.randrange(len(words)), source.randint(2, _LARGEST_NUMBER)
-    words[spot] = source.choice(
-        (words[spot], words[spot] + ",", f"{number}", f"{number}.50 USD", f"2024-05-{number % 28 + 1:02d}", f'"{words[spot]}"')
-        + (source.choice(_NAMES), source.choice(_PLACES), f"HAT{number % 300:03d}", f"{words[spot]}:\n-")
-    )
+    word = words[spot]
+    plain = (word, f"{word},", f'"{word}"', f"{word}:\n-", source.choice(_NAMES), source.choice(_PLACES))
+    words[spot] = source.choice((*plain, f"{number}", f"{number}.50 USD", f"2024-05-{number % 28 + 1:02d}", f"HAT{number % 300:03d}"))
     return " ".join(words) + source.choice((". ", ". ", ". ", "? ", ".\n", ".\n\n"))
 
 

@@ -15,9 +15,7 @@ HERE = Path(__file__).resolve().parent
 FOLDER = Path.cwd() / ".demo"
 BIN = Path(sys.executable).parent
 
-QUESTION = (
-    "SELECT step, model_requested AS asked_for, model_resolved AS ran, attempts, retry_cause AS retried_for, temperature AS temp, tokens_in, cost_usd FROM calls"
-)
+QUESTION = "SELECT step, model_requested AS asked_for, model_resolved AS ran, attempts, retry_cause AS retried_for, temperature AS temp, tokens_in, cost_usd FROM calls"
 
 
 class Failed(Exception):
@@ -58,7 +56,9 @@ def main() -> None:
     fr = str(BIN / "fr")
     try:
         say("An agent on the openai SDK runs against a local, scripted model server. It is recorded; it was not changed for that.")
-        type_command(env, "fr record --name refund-desk -- python agent.py", fr, "record", "--name", "refund-desk", "--", "python", "agent.py")
+        type_command(
+            env, "fr record --name refund-desk -- python agent.py", fr, "record", "--name", "refund-desk", "--", "python", "agent.py"
+        )
     finally:
         server.terminate()
         server.wait()

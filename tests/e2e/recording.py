@@ -14,6 +14,7 @@ FR = str(Path(sys.executable).parent / "fr")
 AGENTS = Path(__file__).resolve().parent / "agents"
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 LIMIT_S = 150
+_OF_THIS_SESSION = ("FR_", "PYTHON", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "MISTRAL_")
 _LAST_LINE = re.compile(r"fr: recorded trace ([0-9a-f]{32})")
 
 
@@ -48,9 +49,7 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = folder / "store"
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("FR_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "MISTRAL_"))}
-        kept.pop("PYTHONHASHSEED", None)
-        kept.pop("PYTHONPATH", None)
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_OF_THIS_SESSION)}
         self.env = {**kept, "FR_STORE": str(self.store), "FR_KEYS": str(folder / "keys")}
 
     def bare_env(self, **more: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from replay_bench import AGENTS, Bench
 
 pytestmark = pytest.mark.e2e

@@ -5,13 +5,12 @@ import textwrap
 from pathlib import Path
 
 import pytest
-
 from replay_bench import Bench, Run
 
 pytestmark = pytest.mark.e2e
 
 PROGRAM = textwrap.dedent(
-    '''
+    """
     import json, os, sys
     import openai
 
@@ -32,7 +31,7 @@ PROGRAM = textwrap.dedent(
         history.append({"role": "assistant", "content": ask(history, tools=TOOLS) + ask(history)})
         print(history[-1]["content"])
     print(ask([{"role": "user", "content": "one more"}]))
-    '''
+    """
 )
 
 
@@ -72,7 +71,14 @@ EDITS = [
     ("a tool dropped", '("search", "book")', '("search",)', 1, "tools[1]", "truncated"),
     ("a tool renamed", '"book")', '"buy")', 1, "tools[1].function.name", "changed"),
     ("the second question", '"second question"', '"another question"', 3, "messages[3].content", "changed"),
-    ("a message inserted", 'history = [{"role": "system"', 'history = [{"role": "user", "content": "x"}, {"role": "system"', 1, "messages[0]", "inserted"),
+    (
+        "a message inserted",
+        'history = [{"role": "system"',
+        'history = [{"role": "user", "content": "x"}, {"role": "system"',
+        1,
+        "messages[0]",
+        "inserted",
+    ),
     ("a parameter added", "temperature=0.5,", "temperature=0.5, top_p=0.9,", 1, "top_p", "inserted"),
     ("the last prompt", '"one more"', '"no more"', 7, "messages[0].content", "changed"),
 ]
@@ -97,13 +103,25 @@ def test_the_report_shows_both_sides_and_both_lines(bench: Bench) -> None:
     """What a person reads: step, path, character, recorded and replayed text, and where in the program."""
     bench.edit("careful clerk", "careless clerk")
     text = bench.replay().stderr
-    for expected in ("DIVERGED at step 1", "messages[0].content (system), character 15 of 24", "- recorded:", "careful", "+ replayed:", "careless", "program.py:10 in ask", "exit 86"):
+    for expected in (
+        "DIVERGED at step 1",
+        "messages[0].content (system), character 15 of 24",
+        "- recorded:",
+        "careful",
+        "+ replayed:",
+        "careless",
+        "program.py:10 in ask",
+        "exit 86",
+    ):
         assert expected in text, text
 
 
 def test_an_extra_call_is_a_divergence(bench: Bench) -> None:
     """A call that the record does not hold is not served by another one."""
-    bench.edit('print(ask([{"role": "user", "content": "one more"}]))', 'print(ask([{"role": "user", "content": "one more"}]))\nask([{"role": "user", "content": "one more"}])')
+    bench.edit(
+        'print(ask([{"role": "user", "content": "one more"}]))',
+        'print(ask([{"role": "user", "content": "one more"}]))\nask([{"role": "user", "content": "one more"}])',
+    )
     replayed = bench.replay()
     assert replayed.code == 86
     assert "the record does not hold" in replayed.stderr
@@ -147,7 +165,9 @@ def test_another_exit_code_is_a_divergence(bench: Bench) -> None:
 def test_replay_reaches_no_host_outside_and_names_the_attempt(tmp_path: Path) -> None:
     """A connection that the record does not hold is refused with exit 87."""
     bench = Bench(tmp_path)
-    program = "import os, socket\nif os.path.exists('dial'):\n    socket.create_connection(('203.0.113.9', 443), timeout=5)\nprint('done')\n"
+    program = (
+        "import os, socket\nif os.path.exists('dial'):\n    socket.create_connection(('203.0.113.9', 443), timeout=5)\nprint('done')\n"
+    )
     assert bench.record_program(program).code == 0
     (tmp_path / "dial").write_text("")
     replayed = bench.replay()

@@ -58,10 +58,10 @@ def test_a_megabyte_of_repetition_is_linear(unit: str) -> None:
 @pytest.mark.parametrize(
     "content_type", ["application/json", "text/event-stream", "application/x-www-form-urlencoded", "multipart/a; boundary=b"]
 )
-def test_a_megabyte_of_any_format_is_linear(unit: str, content_type: str) -> None:
+def test_any_format_is_linear(unit: str, content_type: str) -> None:
     """The parsers in front of the rules are linear too."""
     assert_linear(
-        lambda length: (unit * (length // len(unit) + 1))[:length], lambda text: REDACTOR.body(text.encode(), content_type), 1_000_000, 20
+        lambda length: (unit * (length // len(unit) + 1))[:length], lambda text: REDACTOR.body(text.encode(), content_type), 200_000, 10
     )
 
 

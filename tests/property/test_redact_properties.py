@@ -214,6 +214,19 @@ def test_url_is_redacted_once_and_for_all(text: str) -> None:
 
 
 @settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["Authorization", "Cookie", "Set-Cookie", "X-Api-Key", "X-Token", "From", "Location"]), texts), max_size=4
+    )
+)
+def test_headers_are_redacted_once_and_for_all(headers: list[tuple[str, str]]) -> None:
+    """A second pass over headers finds nothing; names stay."""
+    redacted, _ = REDACTOR.headers(headers)
+    assert REDACTOR.headers(redacted) == (redacted, [])
+    assert [name for name, _ in redacted] == [name for name, _ in headers]
+
+
+@settings(deadline=None)
 @given(st.lists(texts, max_size=6))
 def test_command_line_is_redacted_once_and_for_all(argv: list[str]) -> None:
     """A second pass over a command line finds nothing."""

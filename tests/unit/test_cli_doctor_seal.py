@@ -73,7 +73,7 @@ def test_own_sitecustomize_is_named(tmp_path: Path) -> None:
     assert interpreter["sitecustomize"] == {"booted": True, "chained": str(tmp_path / "sitecustomize.py")}
 
 
-WRAPPERS = (
+WRAPPERS: tuple[tuple[str, list[str], str], ...] = (
     ('exec "{python}" -I "$@"', ["isolated", "ignore_environment"], "it runs with isolated"),
     ('unset PYTHONPATH; exec "{python}" "$@"', [], "a wrapper clears its environment"),
 )

@@ -97,12 +97,12 @@ LITERALS = ((None, "NULL"), (True, "true"), (5, "5"), (0.5, "0.5"), ("it's", "'i
 def test_literal(value: Any, text: str) -> None:
     """Values as SQL, quoted."""
     assert literal(value) == text
-    assert duckdb.sql(f"SELECT {text}").fetchall()[0][0] == value
+    assert duckdb.connect().execute(f"SELECT {text}").fetchall()[0][0] == value
 
 
 def test_literal_time_keeps_its_moment() -> None:
     """A time goes back and forth with its zone."""
-    assert duckdb.sql(f"SELECT {literal(MOMENT)} = TIMESTAMPTZ '2026-11-23 14:30:00Z'").fetchall() == [(True,)]
+    assert duckdb.connect().execute(f"SELECT {literal(MOMENT)} = TIMESTAMPTZ '2026-11-23 14:30:00Z'").fetchall() == [(True,)]
 
 
 def test_printed_sql_leaves_strings_and_comments_alone() -> None:

@@ -54,7 +54,7 @@ def test_newest_comes_first_with_what_is_known_of_it(store: Planted, capsys: pyt
     assert newest["is_run"] is True and rows[1]["is_run"] is False
 
 
-FILTERS = (
+FILTERS: tuple[tuple[tuple[str, ...], list[str]], ...] = (
     (("--status", "error"), ["killed"]),
     (("--name", "supp*"), ["support", "support"]),
     (("--name", "supp"), []),

@@ -7,7 +7,7 @@ import pytest
 
 from fr_replay.messages import call_text, messages_of_body, read_message
 
-CASES: tuple[tuple[str, str, Any, dict[str, Any]], ...] = (
+CASES: tuple[tuple[str, str | None, Any, dict[str, Any]], ...] = (
     ("chat text", "openai.chat", {"role": "user", "content": "hi"}, {"role": "user", "text": "hi"}),
     (
         "chat parts",
@@ -104,7 +104,7 @@ def test_strange_message_is_shown_as_it_is(raw: str) -> None:
     assert (message.position, message.blob_id) == (3, "ab")
 
 
-BODIES = (
+BODIES: tuple[tuple[Any, list[str]], ...] = (
     ({"messages": [{"role": "user", "content": "a"}]}, ["a"]),
     ({"input": "a question"}, ["a question"]),
     ({"contents": [{"parts": [{"text": "a"}]}]}, ["a"]),

@@ -128,7 +128,7 @@ def test_parquet_keeps_types_and_makes_names_unique(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     file = tmp_path / "out.parquet"
-    table = duckdb.sql("SELECT 1::BIGINT AS n, 'x'::BLOB AS n, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS at").to_arrow_table()
+    table = duckdb.connect().sql("SELECT 1::BIGINT AS n, 'x'::BLOB AS n, TIMESTAMPTZ '2026-01-01 00:00:00Z' AS at").to_arrow_table()
     write_parquet(Sink("parquet", str(file), UTC, None), table)
     found = pq.read_table(file)
     assert found.column_names == ["n", "n_1", "at"]

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from fr_replay.views import VIEWS
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from cli_stores import Planted, environment, planted, run_fr
+from cli_stores import FR, Planted, environment, planted, run_fr
 
 
 @pytest.fixture
@@ -192,6 +194,24 @@ def test_parquet_keeps_the_types_of_the_columns(store: Planted, tmp_path: Path) 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
     table = pq.read_table(file)
     assert table.num_rows == 11 and str(table.schema.field("tags").type).startswith("map<string, string")
+
+
+def test_interrupt_ends_a_long_question_without_a_word(store: Planted) -> None:
+    """Ctrl-C stops DuckDB within seconds: exit 130, nothing on stdout or stderr."""
+    sql = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+    process = subprocess.Popen([*FR, "query", sql], env=store.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        time.sleep(3)
+        assert process.poll() is None
+        # A loaded machine may still be importing, where an interrupt can be lost; a person would press the keys again.
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            process.send_signal(signal.SIGINT)
+            time.sleep(1)
+        out, err = process.communicate(timeout=1)
+    finally:
+        process.kill()
+    assert (process.returncode, out, err) == (130, "", "")
 
 
 LIVE = """

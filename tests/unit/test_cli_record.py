@@ -31,7 +31,7 @@ FACTS: dict[str, Any] = {
 }
 TRACE = "01a20964a036768aa934105739c8e1cf"
 
-LINES = (
+LINES: tuple[tuple[dict[str, Any], str], ...] = (
     ({}, f"recorded trace {TRACE} · 7 llm calls · 2 tool calls · 12,345 tokens · $0.0123 · 3.2s"),
     ({"llm_calls": 1, "tool_calls": 1}, f"recorded trace {TRACE} · 1 llm call · 1 tool call · 12,345 tokens · $0.0123 · 3.2s"),
     (

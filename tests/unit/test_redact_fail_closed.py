@@ -34,7 +34,7 @@ class Broken:
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Redactor:
     """A redactor whose engine raises on every text."""
-    monkeypatch.setattr("fr_recorder.redact.redactor.engine_for", lambda disabled: Broken())
+    monkeypatch.setattr("fr_recorder.redact.redactor.engine_for", lambda disabled, process: Broken())
     return Redactor(bytes(range(32)), "k1")
 
 
@@ -96,7 +96,7 @@ def test_rule_that_raises_fails_the_body(monkeypatch: pytest.MonkeyPatch) -> Non
         raise ZeroDivisionError
 
     monkeypatch.setitem(CHECKS, "email", explode)
-    monkeypatch.setattr("fr_recorder.redact.redactor.engine_for", Engine)
+    monkeypatch.setattr("fr_recorder.redact.redactor.engine_for", lambda disabled, process: Engine(disabled))
     redactor = Redactor(bytes(range(32)), "k1")
     assert redactor.body(b"joe@example.org", "text/plain").status == "failed"
     assert redactor.body(b"no address", "text/plain").status == "clean"
@@ -105,6 +105,19 @@ def test_rule_that_raises_fails_the_body(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_binary_needs_no_engine(broken: Redactor) -> None:
     """What is not looked into cannot fail."""
     assert broken.body(b"\x89PNG\x00", "image/png").status == "unscanned"
+
+
+def test_forked_child_has_an_engine_of_its_own() -> None:
+    """Locks inside of the parent's engine may be held for ever in a child, so the child does not touch it."""
+    code = (
+        "import os; from fr_recorder.redact import Redactor; redactor = Redactor(bytes(32), 'k1')\n"
+        "before = redactor.text('mail joe@example.org', 't'); parents = redactor._leaves.engine\n"
+        "child = os.fork()\n"
+        "same = redactor._leaves.engine is parents\n"
+        "ok = redactor.text('mail joe@example.org', 't') == before and same == bool(child)\n"
+        "os._exit(0 if ok and (not child or os.waitpid(child, 0)[1] == 0) else 1)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_import_is_light() -> None:

@@ -14,8 +14,8 @@ from fr_recorder.redact.policy import VERSION, policy_id_of
 from fr_recorder.redact.rules import RULES
 from fr_recorder.redact.specimens import fill
 
-POLICY = "POLICY_ID"
-RESULTS = "RESULTS_DIGEST"
+POLICY = "fr1:re2:d4da5cc3"
+RESULTS = "32b3530a36b16c36"
 
 
 def test_results_change_only_with_the_version() -> None:

@@ -114,9 +114,10 @@ def test_segments_are_redacted_like_the_whole_body() -> None:
         assert REDACTOR.segments(redacted)[0] == redacted
 
 
-def test_very_deep_segment_is_redacted() -> None:
+@pytest.mark.parametrize("depth", [150, 250, 600])
+def test_very_deep_segment_is_redacted(depth: int) -> None:
     """A segment too deep to be walked is read literal by literal."""
-    deep = "[" * 250 + '{"password": "hunter2"}' + "]" * 250
+    deep = "[" * depth + '{"password": "hunter2"}' + "]" * depth
     redacted, hits = REDACTOR.segments(cut(f'{{"messages": [{{"content": {deep}}}]}}'))
     assert "hunter2" not in "".join(segment.text for segment in redacted)
     assert [hit.detector for hit in hits] == ["password"]

@@ -139,7 +139,7 @@ def test_only_touched_events_change(end: bytes) -> None:
 def test_texts_that_interleave_are_kept_apart() -> None:
     """Two choices and two tool calls arrive in turns; each is put together by itself."""
     words = ["joe@exam", "ple.org says"]
-    events = []
+    events: list[dict[str, Any]] = []
     for piece in words:
         for index in (0, 1):
             events.append({"choices": [{"index": index, "delta": {"content": piece}}]})
@@ -202,6 +202,13 @@ def test_plain_text_events_are_put_together() -> None:
     assert REDACTOR.body(result.data, "text/event-stream").data == result.data
 
 
+def test_events_of_json_strings_are_put_together() -> None:
+    """The data of an event may be a JSON string rather than an object."""
+    body = b"".join(b"data: " + json.dumps(piece).encode() + b"\n\n" for piece in pieces_of(TEXT, 6, 8))
+    result = REDACTOR.body(body, "text/event-stream")
+    assert "".join(json.loads(line[6:]) for line in result.data.splitlines() if line) == REDACTOR.text(TEXT, "t")[0]
+
+
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_stream_cut_off_is_redacted(cut: int) -> None:
     """A connection that broke within an event leaves JSON cut off; what arrived is redacted."""
@@ -232,6 +239,7 @@ def test_undeclared_events_are_recognised() -> None:
     body = sse([openai_chat(piece) for piece in pieces_of(TEXT, 6, 2)])
     declared = REDACTOR.body(body, "text/event-stream")
     assert REDACTOR.body(body, "text/plain") == declared
+    assert REDACTOR.body(body, "application/json") == declared
     assert REDACTOR.body(body, None) == declared
 
 

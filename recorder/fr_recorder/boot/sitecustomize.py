@@ -10,11 +10,19 @@ import sys
 _here = os.path.dirname(os.path.abspath(__file__))
 
 
+def _is_ours(entry: str) -> bool:
+    try:
+        return os.path.abspath(entry or os.curdir) == _here
+    except OSError:
+        # The working directory was removed, and the entry is relative to it.
+        return False
+
+
 def _run_hidden() -> None:
     import importlib.machinery
     import importlib.util
 
-    elsewhere = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != _here]
+    elsewhere = [entry for entry in sys.path if not _is_ours(entry)]
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", elsewhere)
     if spec is None or spec.loader is None:
         return
@@ -30,30 +38,35 @@ def _run_hidden() -> None:
 
 
 def _start() -> None:
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is found by whatever Python the program starts
+        raise ImportError("it is of version {}.{}, and 3.11 or later is needed".format(*sys.version_info))
     for entry in os.environ.get("FR_PATH", "").split(os.pathsep):
         finder = entry and os.path.join(entry, "fr_recorder", "boot", "start.py")
         if finder and os.path.exists(finder):
             import importlib.util
 
             try:
-                import fr_recorder.boot.start as start
+                from fr_recorder.boot import start
             except ImportError:
                 spec = importlib.util.spec_from_file_location("_fr_lend", os.path.join(entry, "fr_recorder", "boot", "lend.py"))
+                if spec is None or spec.loader is None:
+                    raise
                 lend = importlib.util.module_from_spec(spec)
                 spec.loader.exec_module(lend)
                 lend.lend(os.environ["FR_PATH"].split(os.pathsep))
-                import fr_recorder.boot.start as start
+                from fr_recorder.boot import start
             start.start()
             return
 
 
 try:
     _run_hidden()
-except Exception as error:
+except Exception as error:  # noqa: BLE001 - a foreign module may raise anything
     sys.stderr.write(f"Error in the sitecustomize that fr record found in its way; continuing: {error!r}\n")
-sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != _here]
+sys.path[:] = [entry for entry in sys.path if not _is_ours(entry)]
 if os.environ.get("FR_MODE"):
     try:
         _start()
-    except Exception as error:
-        sys.stderr.write(f"fr: this Python is not recorded: {type(error).__name__}: {error}\n")
+    except Exception as error:  # noqa: BLE001 - the program must start, recorded or not
+        reason = str(error) if type(error) is ImportError else f"{type(error).__name__}: {error}"
+        sys.stderr.write(f"fr: this Python is not recorded: {reason}\n")

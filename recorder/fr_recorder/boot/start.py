@@ -33,7 +33,12 @@ def _claim_lane() -> str:
     number = claim_process_number(folder, lane)
     if folder:
         _report_in(folder, lane)
-    return lane if number == 0 else f"{lane}~{number}"
+    if number == 0:
+        return lane
+    lane = f"{lane}~{number}"
+    # Claimed too, since a program that this one turns into is told this lane.
+    claim_process_number(folder, lane)
+    return lane
 
 
 def _report_in(folder: str, lane: str) -> None:
@@ -50,7 +55,7 @@ def _report_in(folder: str, lane: str) -> None:
 
 
 def _record(lane: str) -> None:
-    from fr_recorder import children, clock, concurrency, crossings, randomness, recorder, seams, standard_streams
+    from fr_recorder import clock, concurrency, crossings, randomness, recorder, seams, standard_streams
 
     config = recorder.Config.from_environment(os.environ["FR_STORE"], trace=os.environ["FR_TRACE"], run=os.environ["FR_TRACE"], lane=lane)
     running = recorder.start(config)
@@ -61,6 +66,6 @@ def _record(lane: str) -> None:
     if seed:
         randomness.install(bytes.fromhex(seed))
     concurrency.install(running)
-    children.install(running.start_in_child, running.flush)
+    recorder.watch_children()
     standard_streams.install(running.output)
     seams.install_seams()

@@ -119,7 +119,7 @@ class BodyScan:
             return []
         if name == "form":
             return text.byte_edits(form_edits(text.text, self._leaves, path, self._tally))
-        if name != "json" and _looks_like_events(data):
+        if _looks_like_events(data):
             return self._events("sse", data, path, start)
         if name == "json" or text.text.lstrip()[:1] in ("{", "["):
             return self._json(text, name == "json", path)

@@ -89,6 +89,7 @@ FIELDS_BY_NAME: dict[str, Field] = {
     "authkey": _API_KEY,
     "privatekey": _PRIVATE_KEY,
     "privatekeypem": _PRIVATE_KEY,
+    "clientkeydata": _PRIVATE_KEY,
     "sshkey": Field("private_key", guarded=True),
     "authorization": _TOKEN,
     "proxyauthorization": _TOKEN,

@@ -25,7 +25,7 @@ def redact_header(name: str, value: str, leaves: Leaves, tally: Tally) -> str:
     field = header_field(name)
     if field is None or not value.strip():
         return leaves.text(value, path, tally)
-    if field.kind == "cookie" and "=" in value:
+    if field.kind == "cookie":
         return _redact_cookies(name, value, leaves, path, tally)
     return leaves.whole(value, field.kind, path, tally)
 
@@ -34,17 +34,19 @@ def _redact_cookies(name: str, value: str, leaves: Leaves, path: str, tally: Tal
     """``Cookie`` holds pairs, all of them secret; in ``Set-Cookie`` only the first is, the others are attributes (RFC 6265 section 4)."""
     pairs = value.split(";")
     secret = 1 if name.strip().lower().startswith("set-cookie") else len(pairs)
-    redacted = []
-    for position, pair in enumerate(pairs):
-        cookie, equals, content = pair.partition("=")
-        if position < secret and content.strip():
-            content = leaves.whole(content, "cookie", path, tally)
-            redacted.append(f"{leaves.text(cookie, path, tally)}{equals}{content}")
-        elif position < secret and not equals and pair.strip():
-            redacted.append(leaves.whole(pair, "cookie", path, tally))
-        else:
-            redacted.append(leaves.text(pair, path, tally))
-    return ";".join(redacted)
+    return ";".join(
+        _redact_cookie(pair, leaves, path, tally) if position < secret else leaves.text(pair, path, tally)
+        for position, pair in enumerate(pairs)
+    )
+
+
+def _redact_cookie(pair: str, leaves: Leaves, path: str, tally: Tally) -> str:
+    """``name=value`` without its value. What is no such pair, or has a secret in its name, goes as a whole."""
+    name, equals, content = pair.partition("=")
+    if equals and leaves.engine.is_clean([name]):
+        return f"{name}={leaves.whole(content, 'cookie', path, tally)}" if content.strip() else pair
+    stripped = pair.strip()
+    return pair.replace(stripped, leaves.whole(stripped, "cookie", path, tally)) if stripped else pair
 
 
 def redact_variable(name: str, value: str, leaves: Leaves, path: str, tally: Tally) -> str:

@@ -136,6 +136,13 @@ class Look:
         """How many ``"`` the JSON text of the value has, if no member is hidden by another and no quote is written ``\\u0022``."""
         return 2 * self.literals + "\0".join(self.leaves).count('"') + self.nested_quotes
 
+    def carefully_at(self, value: Any) -> None:
+        """Look at a value as :meth:`at` does; one nested too deeply is suspect."""
+        try:
+            self.at(value)
+        except RecursionError:
+            self.suspect = True
+
     def at(self, value: Any, depth: int = 0) -> None:
         """Look at a value: what JSON has, and tuples.
 

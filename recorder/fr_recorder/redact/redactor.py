@@ -7,6 +7,8 @@ the others raise :class:`RedactionFailed`, and the caller leaves the content out
 from __future__ import annotations
 
 import json
+import os
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
@@ -68,7 +70,7 @@ class Redactor:
     """Replaces secrets and personal data by tokens, under one policy and one key.
 
     Deterministic under a key, idempotent, and independent of how a text was cut into pieces; safe to use from several threads.
-    The engine is compiled on first use.
+    The engine is compiled on first use, and once more in a forked child.
 
     Args:
         key: at least 16 bytes; the tokens are keyed with it.
@@ -83,13 +85,15 @@ class Redactor:
         self.key_id = key_id
         self._tokens = TokenMaker(key, key_id)
         self._disabled = disabled
-        self._ready: Leaves | None = None
+        self._ready: dict[int, Leaves] = {}
 
     @property
     def _leaves(self) -> Leaves:
-        if self._ready is None:
-            self._ready = Leaves(engine_for(self._disabled), self._tokens)
-        return self._ready
+        process = os.getpid()
+        leaves = self._ready.get(process)
+        if leaves is None:
+            leaves = self._ready[process] = Leaves(engine_for(self._disabled, process), self._tokens)
+        return leaves
 
     def _hits(self, tally: Tally) -> list[Hit]:
         """What was counted. Names in paths come from the content, so they are redacted as well."""
@@ -123,22 +127,36 @@ class Redactor:
         """The segments of a request body; those in which nothing is replaced come back as they are, text and all."""
         leaves = self._leaves
         look = leaves.look()
-        glue: list[str] = []
-        quotes = 0
-        named = False
+        ends: list[int] = []
+        quotes = glue_quotes = 0
         for segment in segments:
             if segment.key is None:
-                glue.append(segment.text)
-                continue
-            look.at(segment.value)
-            quotes += _quotes(segment.text)
-            named = named or field_of(segment.key) is not None
-        if not named and quotes == look.quotes():
-            look.inner += glue
-            if look.is_clean():
-                return segments, []
+                look.leaves.append(segment.text)
+                glue_quotes += segment.text.count('"')
+            else:
+                look.carefully_at(segment.value)
+                look.suspect = look.suspect or field_of(segment.key) is not None
+                quotes += _quotes(segment.text)
+            ends.append(len(look.leaves))
+        exact = quotes + glue_quotes == look.quotes()
+        if exact and look.is_clean():
+            return segments, []
+        if exact and not look.suspect and not look.inner:
+            dirty = sorted({bisect_right(ends, leaf) for leaf in leaves.engine.dirty(look.leaves)})
+        else:
+            dirty = [number for number, segment in enumerate(segments) if not self._is_clean_segment(segment)]
         tally = Tally()
-        return [self._segment(segment, tally) for segment in segments], self._hits(tally)
+        redacted = list(segments)
+        for number in dirty:
+            redacted[number] = self._segment(segments[number], tally)
+        return redacted, self._hits(tally)
+
+    def _is_clean_segment(self, segment: Segment) -> bool:
+        look = self._leaves.look()
+        if segment.key is None:
+            return self._leaves.engine.is_clean([segment.text])
+        look.carefully_at(segment.value)
+        return field_of(segment.key) is None and _quotes(segment.text) == look.quotes() and look.is_clean()
 
     def _segment(self, segment: Segment, tally: Tally) -> Segment:
         leaves = self._leaves
@@ -146,8 +164,6 @@ class Redactor:
             new = leaves.text(segment.text, PATH, tally)
             return segment if new is segment.text else segment._replace(text=new)
         field = field_of(segment.key)
-        if field is None and self._is_clean_segment(segment):
-            return segment
         key = leaves.text(segment.key, PATH, Tally())
         is_element = segment.kind == ELEMENT_KINDS.get(segment.key) and not isinstance(segment.value, str)
         path = member_path(PATH, key) + ("[]" if is_element else "")
@@ -163,11 +179,6 @@ class Redactor:
             return segment
         new = splice(segment.text, edits)
         return Segment(segment.kind, new, key, json.loads(new, strict=False))
-
-    def _is_clean_segment(self, segment: Segment) -> bool:
-        look = self._leaves.look()
-        look.at(segment.value)
-        return _quotes(segment.text) == look.quotes() and look.is_clean()
 
     @_fail_closed
     def headers(self, headers: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[Hit]]:

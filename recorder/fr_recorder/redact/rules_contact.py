@@ -104,6 +104,15 @@ CONTACT_RULES: tuple[Rule, ...] = (
         gate=r"[2-6][0-9]{3}(?:[0-9]{10}|[ \-][0-9]{4}[ \-][0-9]{4}[ \-][0-9]{4}|[ \-][0-9]{6}[ \-][0-9]{4})",
     ),
     Rule(
+        "card_security_code",
+        r"(?i)\b(?:cvv2?|cvc2?|cid|card (?:security|verification) (?:code|number)|security code)"
+        r"(?: (?:code|number))?[\"'`\\]{0,4}[ \t]{0,3}(?:[:=#]|is)?[ \t]{0,3}[\"'`\\]{0,4}([0-9]{3,4})\b",
+        "PCI DSS 4.0 requirement 3.3.1 (never to be stored)",
+        ("exp 12/26, CVV 123", "cvc: 4321", "my security code is 987."),
+        ("cvv: yes", "cvv 12", "cvv 12345", "security code review 2024"),
+        hints=("cvv", "cvc", "cid", "code", "number"),
+    ),
+    Rule(
         "iban",
         r"\b([A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?:[ \-][A-Z0-9]{4}){2,7}(?:[ \-][A-Z0-9]{1,3})?))\b",
         "ISO 13616; SWIFT IBAN registry",

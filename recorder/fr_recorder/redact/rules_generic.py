@@ -68,6 +68,19 @@ GENERIC_RULES: tuple[Rule, ...] = (
         hints=("private key",),
     ),
     Rule(
+        "private_key",
+        r"(LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFURS|BQUklWQVRFIEtFWS|BFQyBQUklWQVRFIE|BPUEVOU1NIIFBSSVZBVE|BFTkNSWVBURUQgUFJJVkFUR|BEU0EgUFJJVkFURS)"
+        r"[A-Za-z0-9+/]{20,}={0,2})",
+        "Base64 of RFC 7468 text, as in kubeconfig (client-key-data) and Kubernetes secrets",
+        (
+            "client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJ<=VkFURS>BLRVktLS0tLQp<base64:60>",
+            "key: LS0tLS1CRUdJTiBQUklWQVRF<=IEtFWS>0tLS0tCk<base64:60>==",
+        ),
+        ("certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk<base64:60>",),
+        gate=r"LS0tLS1CRUdJTiB[A-Za-z0-9+/]{30}",
+        hints=("ls0tls1crudjti",),
+    ),
+    Rule(
         "jwt",
         r"(eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{10,}|eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,})",
         "RFC 7519 (signed), RFC 7516 section 7.1 (encrypted)",
@@ -320,6 +333,17 @@ GENERIC_RULES: tuple[Rule, ...] = (
         gate=r"(?i)[ \t]--?(?:[a-z]+-)?(?:token|secret)[ \t=][\"'`\\]*[A-Za-z0-9._~+/=\-]{12}",
         tail=_TOKEN_TAIL,
         hints=("token", "secret"),
+    ),
+    Rule(
+        "password",
+        r"\blogin[ \t\r\n]{1,4}[^\x00-\x20]{1,64}[ \t\r\n]{1,4}password[ \t\r\n]{1,4}([^\x00-\x20]{1,255})",
+        "https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html",
+        ("machine h.example login joe password hunter2", "default\n  login joe\n  password letmein\n"),
+        ("the login page asks for a password", "login and password"),
+        check="not_placeholder",
+        gate=r"\blogin[ \t\r\n]+[^\x00-\x20]+[ \t\r\n]+password[ \t\r\n]",
+        tail=r"[^\x00-\x20]",
+        hints=("login",),
     ),
     Rule(
         "password",

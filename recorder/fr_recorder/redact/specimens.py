@@ -1,7 +1,7 @@
 """Specimens: examples of secrets that are written down without being one.
 
 A template such as ``ghp_<alnum:36>`` is filled at run time, so that no source file holds a string that a secret scanner would report.
-The filling depends on the template alone, so a specimen is the same in every process.
+The filling depends on the template and the variant alone, so a specimen is the same in every process.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ ALPHABETS = {
 _SLOT = re.compile(rf"<=([^<>]*)>|<({'|'.join(ALPHABETS)}):([0-9]+)>")
 
 
-def fill(template: str) -> str:
+def fill(template: str, variant: int = 0) -> str:
     """Fill ``<alphabet:length>`` slots; ``<=text>`` stands for ``text`` itself and serves to break up a tell-tale literal.
 
     A filling of six characters or more begins and ends with a letter or digit and holds a digit and letters of both cases, as far as
-    its alphabet has them.
+    its alphabet has them. Another ``variant`` is another filling.
     """
     from random import Random
 
-    random = Random(template)
+    random = Random(f"{variant} {template}" if variant else template)
 
     def replace(slot: re.Match[str]) -> str:
         literal, name, length = slot.groups()

@@ -205,7 +205,9 @@ class Assembly:
     def _pieces(self, value: Any) -> list[tuple[Key, str]]:
         """The string leaves of an event, each with the key of the stream that it belongs to."""
         pieces: list[tuple[Key, str]] = []
-        if self._root_is_events and isinstance(value, list):
+        if isinstance(value, str):
+            pieces.append((("data",), value))
+        elif self._root_is_events and isinstance(value, list):
             for item in value:
                 _collect(item, (_EVENT,), pieces)
         else:

@@ -29,7 +29,7 @@ def install(module: ModuleType) -> None:
     """Patch ``aiohttp.connector`` and what belongs to it. Raises SeamMissing."""
     import aiohttp.client_proto as proto
     import aiohttp.client_reqrep as reqrep
-    import aiohttp.http_writer as http_writer
+    from aiohttp import http_writer
 
     require(module, "BaseConnector.connect", "Connection.close", "Connection.release")
     require(proto, "ResponseHandler.data_received", "ResponseHandler.set_exception")

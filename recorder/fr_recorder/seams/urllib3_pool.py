@@ -25,9 +25,10 @@ def install(module: ModuleType) -> None:
     require(module, "HTTPConnectionPool._make_request", "HTTPConnectionPool._prepare_proxy")
     import urllib3
 
-    if int(str(urllib3.__version__).partition(".")[0]) < 2:
+    version = getattr(urllib3, "__version__", "0")
+    if int(str(version).partition(".")[0]) < 2:
         raise SeamMissing("urllib3 2 or later is needed")
-    pool: Any = module.HTTPConnectionPool  # type: ignore[attr-defined]
+    pool: Any = module.HTTPConnectionPool
     make_request = pool._make_request
 
     def _make_request(
@@ -117,7 +118,7 @@ def _served(answer: Answer, pool: Any, method: str, url: str, retries: Any, opti
 
     parsed = recorded_response(answer, method)
     return HTTPResponse(
-        body=parsed,  # type: ignore[arg-type]
+        body=parsed,
         headers=urllib3.HTTPHeaderDict(parsed.msg.items()),
         status=parsed.status,
         version=parsed.version,

@@ -16,7 +16,7 @@ __all__ = ["install"]
 def install(module: ModuleType) -> None:
     """Patch ``urllib.request``. Raises SeamMissing."""
     require(module, "AbstractHTTPHandler.do_open", "URLError")
-    handler: Any = module.AbstractHTTPHandler  # type: ignore[attr-defined]
+    handler: Any = module.AbstractHTTPHandler
     do_open = handler.do_open
 
     def _do_open(self: Any, http_class: Any, req: Any, **http_conn_args: Any) -> Any:
@@ -34,7 +34,7 @@ def install(module: ModuleType) -> None:
             answer = crossing.serve()
         except RecordedFailure as failure:
             error = failure.rebuilt()
-            raise module.URLError(error) if isinstance(error, OSError) and not isinstance(error, module.URLError) else error from None  # type: ignore[attr-defined]
+            raise module.URLError(error) if isinstance(error, OSError) and not isinstance(error, module.URLError) else error from None
         if answer is not None:
             response: Any = recorded_response(answer, req.get_method())
             response.url = req.get_full_url()

@@ -67,7 +67,7 @@ def _health(store: str | None) -> dict[str, Any]:
 
 
 def _labelled(facts: Iterable[tuple[str, str]]) -> list[Line]:
-    return [Line(((f"{label:<11}", "dim"), (text, None)), 2) for label, text in facts if text]
+    return [Line(((f"{label:<11}", "dim"), (text, None)), 2, hang=11) for label, text in facts if text]
 
 
 def _interpreter_lines(found: dict[str, Any], caveats: list[str], width: int | None) -> list[Line]:
@@ -93,7 +93,7 @@ def _interpreter_lines(found: dict[str, Any], caveats: list[str], width: int | N
     ]
     seams = [[seam["module"], seam["version"] or "", seam["state"], seam["carries"]] for seam in found.get("seams", ())]
     lines += table_lines(_SEAMS, seams, width=width, indent=2, measure=measure) if seams else []
-    return lines + [Line((("note  ", "yellow"), (caveat, None)), 2) for caveat in caveats]
+    return lines + [Line((("note  ", "yellow"), (caveat, None)), 2, hang=6) for caveat in caveats]
 
 
 def _store_lines(health: dict[str, Any]) -> list[Line]:

@@ -15,7 +15,21 @@ from fr_replay.store import Store
 
 from .figures import count_of, money, one_line, span_of_time, tokens
 from .opened import open_for_command
-from .options import FormatOption, OutputOption, SinceOption, StoreOption, TimeZoneOption, UntilOption, Window, window_of
+from .options import (
+    FormatOption,
+    ModelOption,
+    OutputOption,
+    SessionOption,
+    SinceOption,
+    StatusOption,
+    StoreOption,
+    TagOption,
+    TimeZoneOption,
+    UntilOption,
+    UserOption,
+    Window,
+    window_of,
+)
 from .output import measure, say, sink_for, terminal_width, write_parquet, write_rows
 from .table import Line, TableColumn, table_lines
 
@@ -63,12 +77,12 @@ def ls(
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     since: SinceOption = None,
     until: UntilOption = None,
-    status: Annotated[str | None, typer.Option(help="ok, error, open, ...")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the trace; * stands for anything, as in every filter.")] = None,
-    session: Annotated[str | None, typer.Option(help="Session that the application gave.")] = None,
-    user: Annotated[str | None, typer.Option(help="User that the application gave, or its stored name (u_...).")] = None,
-    tag: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Tag that the application gave; may be repeated.")] = None,
-    model: Annotated[str | None, typer.Option(help="A model that ran in the trace.")] = None,
+    status: StatusOption = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the trace; * stands for anything, as in every filter.")] = None,
+    session: SessionOption = None,
+    user: UserOption = None,
+    tag: TagOption = None,
+    model: ModelOption = None,
     store: StoreOption = None,
     format_name: FormatOption = None,
     output: OutputOption = None,

@@ -10,7 +10,21 @@ import typer
 from fr_replay.times import FORMS, parse_time, zone_of
 from fr_schema.errors import BadInput
 
-__all__ = ["FormatOption", "OutputOption", "SinceOption", "StoreOption", "TimeZoneOption", "UntilOption", "Window", "window_of"]
+__all__ = [
+    "FormatOption",
+    "ModelOption",
+    "OutputOption",
+    "SessionOption",
+    "SinceOption",
+    "StatusOption",
+    "StoreOption",
+    "TagOption",
+    "TimeZoneOption",
+    "UntilOption",
+    "UserOption",
+    "Window",
+    "window_of",
+]
 
 StoreOption = Annotated[str | None, typer.Option("--store", metavar="PATH", help="The store; else FR_STORE, else ./.flightrecorder.")]
 FormatOption = Annotated[
@@ -26,6 +40,13 @@ TimeZoneOption = Annotated[
     str | None,
     typer.Option("--tz", metavar="ZONE", help="Time zone of times read and shown, such as UTC or Europe/Berlin; else this machine's."),
 ]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="Model asked for, or the version that ran. * stands for anything.")
+]
+StatusOption = Annotated[str | None, typer.Option("--status", metavar="WORD", help="ok, error, cancelled, abandoned or open.")]
+SessionOption = Annotated[str | None, typer.Option("--session", metavar="ID", help="Session that the application gave.")]
+UserOption = Annotated[str | None, typer.Option("--user", metavar="ID", help="User that the application gave, or its stored name (u_...).")]
+TagOption = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME=VALUE", help="Tag that the application gave; may be repeated.")]
 
 
 class Window(NamedTuple):

@@ -147,12 +147,11 @@ def write_lines(lines: Iterable[Line], path: str | None = None) -> None:
         text = Text()
         for part, style in line.spans:
             text.append(part, style)
-        pieces = (
-            text.wrap(console, max(width - line.indent, 20), tab_size=4) if line.wrap and text.cell_len > width - line.indent else [text]
-        )
-        for piece in pieces:
+        room = max(width - line.indent - line.hang, 20)
+        pieces = text.wrap(console, room, tab_size=4) if line.wrap and text.cell_len > width - line.indent else [text]
+        for number, piece in enumerate(pieces):
             piece.rstrip()
-            console.print(Text(" " * line.indent) + piece, soft_wrap=True)
+            console.print(Text(" " * (line.indent + line.hang * bool(number))) + piece, soft_wrap=True)
 
 
 # -- tables of any columns

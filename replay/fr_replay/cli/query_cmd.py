@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fr_replay.asking import Asked, ask_filters, ask_question, ask_sql, better_refusal, looks_like_name
+from fr_replay.capture import chosen_store
 from fr_replay.filters import with_literals
 from fr_replay.pseudonyms import user_ref_of
 from fr_replay.questions import BUILT_IN, load_questions
@@ -17,7 +18,21 @@ from fr_replay.views import MACROS, VIEWS, view_columns
 from fr_schema.errors import BadInput, QueryFailed
 
 from .opened import open_for_command
-from .options import FormatOption, OutputOption, SinceOption, StoreOption, TimeZoneOption, UntilOption, window_of
+from .options import (
+    FormatOption,
+    ModelOption,
+    OutputOption,
+    SessionOption,
+    SinceOption,
+    StatusOption,
+    StoreOption,
+    TagOption,
+    TimeZoneOption,
+    UntilOption,
+    UserOption,
+    Window,
+    window_of,
+)
 from .output import Sink, say, sink_for, write_parquet, write_rows, write_text
 
 __all__ = ["TABLE_LIMIT", "query"]
@@ -25,38 +40,28 @@ __all__ = ["TABLE_LIMIT", "query"]
 TABLE_LIMIT = 100
 """Rows of a table when filters ask and ``--limit`` does not say; the other formats have no such limit."""
 
+_LIMIT_HELP = f"At most so many rows.  [default: {TABLE_LIMIT} in a table by filters]"
+
 
 def query(
     *,
     question: Annotated[str | None, typer.Argument(metavar="SQL|NAME", help="SQL in quotes, or the name of a saved question.")] = None,
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Arguments of the question, such as since=7d.")
-    ] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Arguments of the question.")] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the saved questions.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Describe the views; with a view's name, its columns.")] = False,
     print_sql: Annotated[bool, typer.Option("--sql", help="Print the SQL instead of running it.")] = False,
     view: Annotated[str | None, typer.Option("--from", metavar="VIEW", help="View that the filters ask.  [default: calls]")] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Filter: model asked for, or the version that ran. * stands for anything.")
-    ] = None,
-    provider: Annotated[str | None, typer.Option(metavar="NAME", help="Filter: openai, anthropic, gemini, ...")] = None,
-    status: Annotated[str | None, typer.Option(metavar="WORD", help="Filter: ok, error, cancelled, abandoned or open.")] = None,
-    tool: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Filter: a tool that was called; of calls, that the answer asks for.")
-    ] = None,
-    session: Annotated[str | None, typer.Option(metavar="ID", help="Filter: session that the application gave.")] = None,
-    user: Annotated[
-        str | None, typer.Option(metavar="ID", help="Filter: user that the application gave, or its stored name (u_...).")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Filter: tag that the application gave; may be repeated.")
-    ] = None,
+    model: ModelOption = None,
+    provider: Annotated[str | None, typer.Option(metavar="NAME", help="openai, anthropic, gemini, ...")] = None,
+    status: StatusOption = None,
+    tool: Annotated[str | None, typer.Option(metavar="NAME", help="A tool; of calls, one that the answer asks for.")] = None,
+    session: SessionOption = None,
+    user: UserOption = None,
+    tag: TagOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    where: Annotated[list[str] | None, typer.Option(metavar="SQL", help="Filter: a condition in SQL; may be repeated.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help=f"At most so many rows.  [default: {TABLE_LIMIT} in a table by filters]")
-    ] = None,
+    where: Annotated[list[str] | None, typer.Option(metavar="SQL", help="A condition in SQL; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help=_LIMIT_HELP)] = None,
     store: StoreOption = None,
     format_name: FormatOption = None,
     output: OutputOption = None,
@@ -71,32 +76,45 @@ def query(
 
     It only reads, and includes what running programs have recorded up to this second.
     """
-    window = window_of(since if question is None else None, until if question is None else None, tz)
+    by_filters = question is None
+    window = window_of(since if by_filters else None, until if by_filters else None, tz)
     sink = sink_for(format_name, output, window.zone, zone_given=window.zone_given)
     if listing or schema:
         _write_catalogue(sink, question, listing=listing)
         return
-    texts = {"model": model, "provider": provider, "status": status, "tool": tool, "session": session, "user": user}
-    beside: dict[str, Any] = {**texts, "from": view, "tag": tag, "where": where, "since": since, "until": until, "limit": limit}
-    if question is None and not any(beside.values()):
-        raise BadInput(
-            "what is the question?", hint="fr query 'SQL', fr query NAME (--list shows the names), or filters: see fr query --help"
-        )
+    filters: dict[str, Any] = {"model": model, "provider": provider, "status": status, "tool": tool, "session": session}
+    filters |= {"user": user, "tag": tag, "where": where, "from": view}
     if question is not None:
-        asked = ask_question(question, arguments or (), beside, window.zone) if looks_like_name(question) else ask_sql(question, beside)
-        if arguments and not looks_like_name(question):
-            raise BadInput(f"{arguments[0]!r} stands behind the SQL", hint="put the whole SQL between quotes")
+        asked = _by_words(question, arguments or [], filters | {"since": since, "until": until, "limit": limit}, window)
     else:
-        if user is not None and not print_sql:
-            texts["user"] = user_ref_of(open_for_command(store).path, user)
-        selection = ask_filters(view or "calls", texts, tags=tag or (), since=window.since, until=window.until, where=where or ())
-        ours = limit is None and sink.format == "table" and output is None and not print_sql
-        selection.limit = TABLE_LIMIT + 1 if ours else limit
-        asked = Asked(selection.sql(), selection.values, True, TABLE_LIMIT if ours else None)
+        filters["user"] = user_ref_of(chosen_store(store), user) if user is not None else None
+        asked = _by_filters(filters, window, limit, cut=limit is None and sink.format == "table" and output is None and not print_sql)
     if print_sql:
         write_text(with_literals(asked.sql, asked.values), output)
-        return
-    _answer(open_for_command(store), sink, asked)
+    else:
+        _answer(open_for_command(store), sink, asked)
+
+
+def _by_words(question: str, arguments: list[str], beside: dict[str, Any], window: Window) -> Asked:
+    """SQL, or a saved question with its arguments. Raises BadInput for what does not go with it."""
+    if looks_like_name(question):
+        return ask_question(question, arguments, beside, window.zone)
+    if arguments:
+        raise BadInput(f"{arguments[0]!r} stands behind the SQL", hint="put the whole SQL between quotes")
+    return ask_sql(question, beside)
+
+
+def _by_filters(filters: dict[str, Any], window: Window, limit: int | None, *, cut: bool) -> Asked:
+    """A selection over a view; ``cut`` to the rows of a table. Raises BadInput when nothing at all is asked."""
+    if not any(filters.values()) and window.since is None and window.until is None and limit is None:
+        hint = "fr query 'SQL', fr query NAME (--list shows the names), or filters: see fr query --help"
+        raise BadInput("what is the question?", hint=hint)
+    texts = {name: filters[name] for name in ("model", "provider", "status", "tool", "session", "user")}
+    selection = ask_filters(
+        filters["from"] or "calls", texts, tags=filters["tag"] or (), since=window.since, until=window.until, where=filters["where"] or ()
+    )
+    selection.limit = TABLE_LIMIT + 1 if cut else limit
+    return Asked(selection.sql(), selection.values, ours=True, limit=TABLE_LIMIT if cut else None)
 
 
 def _answer(store: Store, sink: Sink, asked: Asked) -> None:

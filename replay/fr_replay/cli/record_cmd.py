@@ -69,6 +69,8 @@ def _seal_and_say(store_path: str, trace: str, argv: Sequence[str], recording: A
     try:
         names, rows = store.rows("SELECT * FROM traces WHERE trace_id = ?", (trace,))
         facts = dict(zip(names, rows[0], strict=True)) if rows else {}
+        for note in store.notes:
+            say(note)
         if facts.get("llm_calls"):
             say(summary_line(trace, facts))
         else:

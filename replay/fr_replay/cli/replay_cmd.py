@@ -19,7 +19,9 @@ _WINDOW = 64
 
 def replay(
     trace: Annotated[str, typer.Argument(help="Trace id, a unique prefix of one, or 'last'.")] = "last",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stderr's place: stdout stays the program's.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON on stderr's place: stdout stays the program's.")
+    ] = False,
     store: Annotated[str | None, typer.Option("--store", help="The store.")] = None,
 ) -> None:
     """Run a recorded command again with the recorded world: no network, no keys, no tool that writes.
@@ -77,7 +79,9 @@ def _identical(outcome: ReplayOutcome) -> str:
         parts.append(f"tools not run again: {', '.join(sorted(outcome.tools))}")
     if "bytes" in stdout:
         parts.append(f"stdout equal ({stdout['bytes']:,} bytes)")
-    parts.append(f"exit code {outcome.exit_code[1]} as recorded" if outcome.exit_code[0] is not None else f"exit code {outcome.exit_code[1]}")
+    parts.append(
+        f"exit code {outcome.exit_code[1]} as recorded" if outcome.exit_code[0] is not None else f"exit code {outcome.exit_code[1]}"
+    )
     parts.append(f"{outcome.seconds:.1f} s")
     return " · ".join(parts)
 
@@ -110,7 +114,11 @@ def _diverged(outcome: ReplayOutcome) -> list[str]:
         lines.append(f"  and {_count(more, 'more difference')}")
     stdout = facts.get("stdout")
     if isinstance(stdout, dict) and stdout.get("same") is False:
-        lines += [f"  at line {stdout['line']} of the standard output", f"    - recorded: {stdout['recorded']}", f"    + replayed: {stdout['replayed']}"]
+        lines += [
+            f"  at line {stdout['line']} of the standard output",
+            f"    - recorded: {stdout['recorded']}",
+            f"    + replayed: {stdout['replayed']}",
+        ]
     if facts.get("redaction"):
         lines.append(f"  {facts['redaction']}")
     return [*lines, *_where(facts), *_suspect_lines(outcome), f"  trace {outcome.trace_id}, exit 86"]
@@ -141,7 +149,6 @@ def _difference(difference: dict[str, Any]) -> list[str]:
         return [f"  inserted: {where}{who}", f"    + replayed: {_window(replayed, None)}"]
     at = f", character {character + 1} of {len(recorded)}" if character is not None and isinstance(recorded, str) else ""
     return [f"  at {where}{who}{at}", f"    - recorded: {_window(recorded, character)}", f"    + replayed: {_window(replayed, character)}"]
-
 
 
 def _window(value: Any, character: int | None) -> str:

@@ -65,7 +65,7 @@ def _title(text: str, note: str = "") -> list[Line]:
 
 
 def _labelled(facts: Iterable[tuple[str, str]], width: int = 10) -> list[Line]:
-    return [Line(((f"{label:<{width}}", "dim"), (text, None)), 2) for label, text in facts if text]
+    return [Line(((f"{label:<{width}}", "dim"), (text, None)), 2, hang=width) for label, text in facts if text]
 
 
 # -- what and how
@@ -214,7 +214,8 @@ def _tools(decision: Decision, full: bool) -> list[Line]:
     if not decision.tools:
         return []
     digest = decision.call["tools_sha256"]
-    lines = _title(f"tools offered: {len(decision.tools)}", f"sha256 {digest.hex()}" if digest else "")
+    lines = _title(f"tools offered: {len(decision.tools)}")
+    lines += [Line(((f"sha256 {digest.hex()}", "dim"),), 2)] if digest else []
     for tool in decision.tools:
         description = tool.description or ""
         shown = description if full else first_words(description, _WORDS)

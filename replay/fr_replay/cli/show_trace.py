@@ -18,6 +18,7 @@ __all__ = ["NO_END", "STATUS_STYLES", "model_text", "trace_lines"]
 STATUS_STYLES = {"error": "red", "open": "yellow", "cancelled": "yellow", "abandoned": "yellow"}
 _EFFECTS = {"write": "yellow", "irreversible": "bold red"}
 _WORDS = 120
+_WIDE = 110
 _ROWS_HEAD = 40
 _ROWS_TAIL = 40
 NO_END = "no answer on record: the process was killed or still runs"
@@ -25,7 +26,7 @@ NO_END = "no answer on record: the process was killed or still runs"
 _STEP_TABLE = (
     TableColumn("step", right=True),
     TableColumn("at", right=True),
-    TableColumn("model", least=14),
+    TableColumn("model", least=18),
     TableColumn("in", right=True, rank=3),
     TableColumn("out", right=True, rank=3),
     TableColumn("cost", right=True, rank=2),
@@ -64,9 +65,9 @@ def trace_lines(reading: TraceReading, zone: tzinfo, *, width: int | None, full:
     """The header of a trace, and a table of each kind of thing that happened."""
     start = reading.trace["started_at"]
     lines = _header(reading, zone)
-    only = _only_model(reading.steps)
+    model = None if _only_model(reading.steps) else model_text if width is None or width >= _WIDE else _short_model
     tables: tuple[tuple[str, Sequence[TableColumn], list[Row], Callable[[Row, datetime], list[str]]], ...] = (
-        ("steps", _STEP_TABLE, reading.steps, lambda row, at: _step_cells(row, at, model=only is None)),
+        ("steps", _STEP_TABLE, reading.steps, lambda row, at: _step_cells(row, at, model)),
         ("tools", _TOOL_TABLE, reading.tools, _tool_cells),
         ("other HTTP calls", _HTTP_TABLE, reading.http, _http_cells),
         ("decisions of the program", _DECISION_TABLE, reading.decisions, _decision_cells),
@@ -100,7 +101,7 @@ def _header(reading: TraceReading, zone: tzinfo) -> list[Line]:
     title: list[tuple[str, str | None]] = [("trace ", "bold"), (trace["trace_id"], "bold")]
     title += [(f"  {one_line(trace['name'])}", "bold cyan")] if trace["name"] else []
     title += [("  ", None), (status, STATUS_STYLES.get(status, "green"))]
-    return [Line(tuple(title))] + [Line(((f"{label:<9}", "dim"), (text, None)), 2) for label, text in _facts(reading, zone) if text]
+    return [Line(tuple(title))] + [Line(((f"{label:<9}", "dim"), (text, None)), 2, hang=9) for label, text in _facts(reading, zone) if text]
 
 
 def _facts(reading: TraceReading, zone: tzinfo) -> list[tuple[str, str]]:
@@ -192,7 +193,7 @@ def _at(row: Row, start: datetime) -> str:
 
 
 def model_text(row: Row) -> str:
-    """``asked -> ran``; one name where they are equal, a question mark where the answer did not name the version."""
+    """``asked -> ran``; one name where they are equal, or where the answer did not name the version."""
     asked, ran = row["model_requested"], row["model_resolved"]
     if ran is None or ran == asked:
         return one_line(asked or ran or "?")
@@ -206,11 +207,16 @@ def _only_model(steps: Sequence[Row]) -> str | None:
     return told.pop() if len(told) == 1 and len(asked) == 1 else None
 
 
-def _step_cells(row: Row, start: datetime, *, model: bool) -> list[str]:
+def _short_model(row: Row) -> str:
+    """What ran, for narrow terminals; a question mark where the answer did not name the version."""
+    return one_line(row["model_resolved"] or f"{row['model_requested'] or ''}?")
+
+
+def _step_cells(row: Row, start: datetime, model: Callable[[Row], str] | None) -> list[str]:
     return [
         str(row["step"]),
         _at(row, start),
-        model_text(row) if model else "",
+        model(row) if model is not None else "",
         tokens(row["tokens_in"]),
         tokens(row["tokens_out"]),
         money(row["cost_usd"]),

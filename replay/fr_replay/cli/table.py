@@ -19,11 +19,13 @@ class Line(NamedTuple):
         spans: its texts with their styles (words of the rich library, or None).
         indent: columns of space before it, and before its continuation where it is wrapped.
         wrap: True for running text, which is broken at the terminal's edge; False for lines of a table.
+        hang: further columns of space before the continuation.
     """
 
     spans: tuple[Styled, ...]
     indent: int = 0
     wrap: bool = True
+    hang: int = 0
 
     @property
     def text(self) -> str:

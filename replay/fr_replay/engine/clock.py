@@ -122,7 +122,9 @@ class LaneKeeper:
             gate.passed(order)
         self.running -= 1
 
-    def timer(self, loop: Any, lane: lanes.Lane, name: str, when: float, callback: Callable[..., Any], args: tuple[Any, ...], make: Any) -> Any:
+    def timer(
+        self, loop: Any, lane: lanes.Lane, name: str, when: float, callback: Callable[..., Any], args: tuple[Any, ...], make: Any
+    ) -> Any:
         """A timer that fired in the record fires in its turn, whatever the time; one that did not is left to the loop."""
         fired = self._timers.get(lane, name)
         if fired is None:

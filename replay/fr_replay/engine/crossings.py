@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -95,7 +94,9 @@ class ReplayHttp:
 
     replays = True
 
-    def __init__(self, session: ReplaySession, event: Event | None, method: str, url: str, headers: Any, body: bytes | None, location: Any) -> None:
+    def __init__(
+        self, session: ReplaySession, event: Event | None, method: str, url: str, headers: Any, body: bytes | None, location: Any
+    ) -> None:
         self._session = session
         self._event = event
         self._method = method

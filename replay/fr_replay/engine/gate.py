@@ -53,7 +53,7 @@ class _TaskWaiter:
     __slots__ = ("at_us", "future", "loop", "turns")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, turns: int | None, at_us: int | None) -> None:
-        self.loop = loop
+        self.loop: Any = loop
         self.future: asyncio.Future[None] = loop.create_future()
         self.turns = turns
         self.at_us = at_us

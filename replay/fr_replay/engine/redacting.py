@@ -83,4 +83,6 @@ class Redacting:
 
     def describe(self, event: Event | None) -> str | None:
         """What to say of redaction beside a difference."""
-        return "values were redacted in this request; the two sides are compared as tokens" if event and event.facts.get("redacted") else None
+        return (
+            "values were redacted in this request; the two sides are compared as tokens" if event and event.facts.get("redacted") else None
+        )

@@ -89,5 +89,3 @@ def _time_on_processor(native: int) -> int | None:
             return int(file.read().split()[0])
     except (OSError, ValueError, IndexError):
         return None
-
-

@@ -64,5 +64,7 @@ def _stop(session: ReplaySession) -> None:
         asked = event.request.get("url") or event.request.get("name")
         facts["what"] = f"the program waits, and in the record {event.lane} asked for {asked} first, which it does not do now"
     if not session.process.closed:
-        session.verdicts.stop("record-ended", {**session._facts(event, None), "what": "the process was killed", "decisions": session.served})
+        session.verdicts.stop(
+            "record-ended", {**session._facts(event, None), "what": "the process was killed", "decisions": session.served}
+        )
     session.stop_diverged(event, facts, None)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from workload import Request
 
-__all__ = ["AGAIN", "BASELINE", "RECORDERS", "Adapter", "Answer", "Place", "RecorderRow", "adapter_of", "files_below", "folder_bytes", "installed", "row_of"]
+__all__ = ["AGAIN", "BASELINE", "RECORDERS", "Adapter", "Answer", "Place", "RecorderRow", "adapter_of", "installed", "row_of"]
 
 Answer = dict[str, Any]
 """A decoded chat completion."""
@@ -80,7 +80,7 @@ RECORDERS = (
         "a span per call, messages as one JSON attribute (gen_ai.input.messages), batch processor, OTLP over HTTP, defaults",
     ),
     RecorderRow("langfuse", "langfuse", ("langfuse",), "langfuse", "a generation per call with input and output, defaults"),
-    RecorderRow("reeltime", "reeltime", ("reeltime",), "reeltime", "reeltime.install(); manual: record_event(\"llm\", request, answer)"),
+    RecorderRow("reeltime", "reeltime", ("reeltime",), "reeltime", 'reeltime.install(); manual: record_event("llm", request, answer)'),
     RecorderRow("fr", "fr", (), "fr-flight-recorder", "fr_recorder.init(); manual: fr.llm_call() with run(); defaults, redaction on"),
     RecorderRow(AGAIN, "none", (), None, "the baseline again, for the noise"),
 )

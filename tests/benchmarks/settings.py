@@ -1,0 +1,51 @@
+"""How large and how often: the full run, and a quick one that only shows that everything works."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+__all__ = ["FULL", "QUICK", "Bench", "Sizes"]
+
+
+class Sizes(NamedTuple):
+    """How much each measure does.
+
+    Attributes:
+        live_calls, canned_calls: measured calls of a cell.
+        turns: of a conversation.
+        killed_after: calls before the process kills itself.
+        starts: how often each command is started.
+        replay_calls: calls of the recorded run.
+        replays: how often it is replayed.
+    """
+
+    live_calls: int = 200
+    canned_calls: int = 300
+    turns: int = 100
+    killed_after: int = 50
+    starts: int = 21
+    replay_calls: int = 300
+    replays: int = 3
+
+
+FULL = Sizes()
+QUICK = Sizes(live_calls=5, canned_calls=5, turns=5, killed_after=5, starts=1, replay_calls=4, replays=1)
+
+
+class Bench(NamedTuple):
+    """One run of the benchmarks.
+
+    Attributes:
+        scratch: a folder for everything that is written.
+        rounds: how often the cells of a measure are gone through, in turn.
+        sizes: how much each does.
+    """
+
+    scratch: str
+    rounds: int
+    sizes: Sizes
+
+    def say(self, what: str) -> None:
+        """Show on stderr what is being measured now."""
+        print(f"measuring: {what}", file=sys.stderr, flush=True)
