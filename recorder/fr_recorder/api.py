@@ -14,6 +14,7 @@ from fr_schema.ids import new_trace_id
 from . import boundary, crossings, lanes, real
 from .boundary import ToolCall, ToolCrossing
 from .context import TraceContext, current_context, labels_of, reset_context, set_context
+from .harmless import harmless, report
 from .location import Location, calling_location
 from .recorder import Config, Recorder, current_recorder, start, watch_children
 
@@ -44,10 +45,16 @@ def init(
     """
     if current_recorder() is not None or boundary.backend() is not None:
         return True
-    config = Config.from_environment(
-        store, service=service, environment=environment, region=region, durability=durability, code_version=code_version
-    )
-    recorder = start(config)
+    given = labels_of(service=service, environment=environment, region=region, durability=durability, code_version=code_version)
+    try:
+        return _begin(store, given)
+    except Exception as error:  # noqa: BLE001 - nothing of ours may reach the program
+        report(error)
+        return False
+
+
+def _begin(store: str | None, given: dict[str, Any]) -> bool:
+    recorder = start(Config.from_environment(store, **given))
     if recorder is None:
         return False
     from . import concurrency
@@ -63,7 +70,10 @@ def flush() -> None:
     """Write everything that was recorded so far. Never needed for safety; useful before reading the store."""
     recorder = current_recorder()
     if recorder is not None:
-        recorder.flush()
+        try:
+            recorder.flush()
+        except Exception as error:  # noqa: BLE001 - nothing of ours may reach the program
+            report(error)
 
 
 class _Point:
@@ -123,22 +133,25 @@ class Trace:
         self.id: str | None = None
 
     def __enter__(self) -> Trace:
+        self._enter()
+        return self
+
+    @harmless
+    def _enter(self) -> None:
         recorder = current_recorder()
         around = current_context()
         if recorder is None:
             backend = boundary.backend()
-            if backend is None:
-                return self
-            # In replay the structure of traces is kept, and nothing is written.
-            self._token = set_context(TraceContext(around.trace_id if around else new_trace_id(), None, self._labels))
-            return self
+            if backend is not None:
+                # In replay the structure of traces is kept, and nothing is written.
+                self._token = set_context(TraceContext(around.trace_id if around else new_trace_id(), None, self._labels))
+            return
         context = self._context(recorder, around)
         self.id = context.trace_id
         point = _Point("span", self._name, recorder, context, self._location)
         recorder.writer.put_begin(point, 0)
         self._point = point
         self._token = set_context(context.below(point.span))
-        return self
 
     def _context(self, recorder: Recorder, around: TraceContext | None) -> TraceContext:
         """The trace of the code around, unless there is none, or a new one is asked for."""
@@ -149,6 +162,10 @@ class Trace:
         return TraceContext(around.trace_id, around.span_id, {**around.labels, **self._labels})
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._leave(error)
+
+    @harmless
+    def _leave(self, error: BaseException | None) -> None:
         if self._token is not None:
             reset_context(self._token)
             self._token = None
@@ -191,16 +208,20 @@ def trace(
         tags: free labels, as a mapping or a list of names.
         new: True for a trace of its own wherever the code is.
     """
-    if isinstance(tags, list):
-        tags = dict.fromkeys(tags, "")
     labels = labels_of(
         session=session, user=user, task=task, tenant=tenant, agent=agent, agent_version=agent_version, tags=_text_tags(tags), trace=name
     )
     return Trace(name, labels, new, calling_location())
 
 
-def _text_tags(tags: dict[str, str] | None) -> dict[str, str] | None:
-    return {str(k): str(v) for k, v in tags.items()} if tags else None
+def _text_tags(tags: dict[str, str] | list[str] | None) -> dict[str, str] | None:
+    if not tags:
+        return None
+    try:
+        return {str(k): str(v) for k, v in tags.items()} if isinstance(tags, dict) else {str(tag): "" for tag in tags}
+    except Exception as error:  # noqa: BLE001 - the program's own objects may raise anything when made text
+        report(error)
+        return None
 
 
 def decision(label: str, **data: Any) -> None:
@@ -213,12 +234,15 @@ def decision(label: str, **data: Any) -> None:
     recorder = current_recorder()
     if recorder is None:
         return
-    from .values import pack
+    try:
+        from .values import pack
 
-    context = current_context() or TraceContext(recorder.trace)
-    point = _Point("decision", label, recorder, context, calling_location())
-    point.data = pack(data)
-    recorder.writer.put_begin(point, len(point.data.data))
+        context = current_context() or TraceContext(recorder.trace)
+        point = _Point("decision", label, recorder, context, calling_location())
+        point.data = pack(data)
+        recorder.writer.put_begin(point, len(point.data.data))
+    except Exception as error:  # noqa: BLE001 - nothing of ours may reach the program
+        report(error)
 
 
 class LlmCall:

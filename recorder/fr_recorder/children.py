@@ -112,8 +112,22 @@ def _leave_before_exec(leave: Callable[[], None], stay: Callable[[], None]) -> N
     os.execve = execve
 
 
+_ENV_POSITION = 9
+"""How many arguments of ``Popen`` stand between the command line and the environment."""
+
+
 def _child_lane(program: str) -> Lane:
     return current_lane().child(f"process:{os.path.basename(program)}")
+
+
+def _program_of(args: Any) -> str:
+    """The program that a command line for ``Popen`` names."""
+    first = args if isinstance(args, str | bytes | os.PathLike) else next(iter(args), "")
+    try:
+        return (os.fsdecode(first).split() or ["?"])[0]
+    except TypeError:
+        # Popen itself will refuse it.
+        return "?"
 
 
 def _name_lane_of_subprocess(module: ModuleType) -> None:
@@ -122,12 +136,11 @@ def _name_lane_of_subprocess(module: ModuleType) -> None:
     start = popen.__init__
 
     def __init__(self: Any, args: Any, *rest: Any, **options: Any) -> None:
-        if not inside_crossing() and LANE_VARIABLE in os.environ:
-            given = options.get("env")
-            if given is None or LANE_VARIABLE in given:
-                first = args if isinstance(args, str | bytes | os.PathLike) else next(iter(args), "")
-                program = os.fsdecode(first).split()[0] if os.fsdecode(first).split() else "?"
-                options["env"] = {**(os.environ if given is None else given), LANE_VARIABLE: _child_lane(program).path}
+        given = options.get("env")
+        # Any other kind of arguments, or an environment given by its position, is left alone.
+        named = isinstance(args, str | bytes | os.PathLike | list | tuple) and len(rest) < _ENV_POSITION
+        if named and not inside_crossing() and LANE_VARIABLE in os.environ and (given is None or LANE_VARIABLE in given):
+            options["env"] = {**(os.environ if given is None else given), LANE_VARIABLE: _child_lane(_program_of(args)).path}
         start(self, args, *rest, **options)
 
     popen.__init__ = __init__

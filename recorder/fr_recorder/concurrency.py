@@ -57,11 +57,14 @@ def install(observer: LaneObserver) -> None:
 
 
 def _name_of(function: Any, fallback: str) -> str:
-    for candidate in (function, getattr(function, "func", None), getattr(function, "__func__", None)):
-        name = getattr(candidate, "__qualname__", None)
-        if isinstance(name, str):
-            return name
-    return fallback
+    try:
+        name = getattr(function, "__qualname__", None)
+        for attribute in ("func", "__func__"):
+            if not isinstance(name, str):
+                name = getattr(getattr(function, attribute, None), "__qualname__", None)
+    except Exception:  # noqa: BLE001 - a proxy may raise anything when it is looked at
+        return fallback
+    return name if isinstance(name, str) else fallback
 
 
 def _in_lane(lane: Lane, job: Callable[[], Any]) -> Any:

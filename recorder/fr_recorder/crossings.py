@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import real
 from .boundary import RawHeaders, ToolCall
 from .context import TraceContext, current_context
+from .harmless import harmless
 from .lanes import Lane, current_lane
 from .location import Location
 
@@ -150,6 +151,7 @@ class RecordedHttp:
     async def serve_async(self, *, hang: bool = True) -> None:
         """Recording: the exchange goes live."""
 
+    @harmless
     def uploaded(self, data: bytes) -> None:
         if self.upload is not None:
             self.upload.append(bytes(data))
@@ -163,6 +165,7 @@ class RecordedHttp:
             self.body, self.upload = b"".join(self.upload), None
             self.writer.put_begin(self, len(self.body))
 
+    @harmless
     def answered(self, status: int, headers: RawHeaders, http_version: str) -> None:
         self._announce_upload()
         self.status, self.response_headers, self.http_version = status, headers, http_version
@@ -172,6 +175,7 @@ class RecordedHttp:
             self.expected = None
         self.deliveries.append((next_order(), real.monotonic_ns() - self.start, 0, _loop_turns()))
 
+    @harmless
     def chunk(self, data: bytes) -> None:
         self.chunks.append(data)
         self.received += len(data)
@@ -180,6 +184,7 @@ class RecordedHttp:
             # The program may act on this chunk without ever asking for the end.
             self.finish("eof")
 
+    @harmless
     def finish(self, end: str, error: BaseException | None = None, *, wait: bool = True) -> None:
         if self.end is not None:
             return
@@ -192,6 +197,10 @@ class RecordedHttp:
     def take_end_order(self) -> None:
         """Take the end's place in the process-wide order."""
         self.deliveries.append((next_order(), self.end_at - self.start, self.received, _loop_turns()))
+
+    def give_up(self) -> None:
+        """After a failure of ours: what is on record stays without an end, also when the process says goodbye."""
+        self.end, self.status = self.end or "failed", None
 
     def abandon(self) -> None:
         """Mark an answer as left unread. The caller writes the end."""
@@ -253,6 +262,7 @@ class RecordedTool:
     async def serve_async(self) -> None:
         """Recording: the body runs."""
 
+    @harmless
     def yielded(self, item: Any) -> None:
         from .values import pack
 
@@ -261,6 +271,7 @@ class RecordedTool:
         self.items.append(pack(item))
         self.deliveries.append((next_order(), real.monotonic_ns() - self.start, len(self.items), _loop_turns()))
 
+    @harmless
     def returned(self, value: Any) -> None:
         from .values import pack
 
@@ -268,6 +279,7 @@ class RecordedTool:
             self.result = pack(value)
             self._finish("ok", len(self.result.data) if self.result.data is not None else 0)
 
+    @harmless
     def raised(self, error: BaseException) -> None:
         from .values import pack_error
 
@@ -279,6 +291,10 @@ class RecordedTool:
         self.end = end
         self.end_at = real.monotonic_ns()
         self.writer.put_end(self, size, wait=True)
+
+    def give_up(self) -> None:
+        """As for an HTTP exchange."""
+        self.end = self.end or "failed"
 
     def take_end_order(self) -> None:
         """Take the end's place in the process-wide order."""
@@ -294,6 +310,7 @@ class RecordingBackend:
         self._writer = writer
         self._default_context = default_context
 
+    @harmless
     def http(
         self, transport: str, method: str, url: str, headers: RawHeaders, body: bytes | None, location: Location | None
     ) -> RecordedHttp | None:
@@ -305,6 +322,7 @@ class RecordingBackend:
             self._writer.put_begin(crossing, len(body))
         return crossing
 
+    @harmless
     def tool(self, call: ToolCall) -> RecordedTool | None:
         from .values import pack
 

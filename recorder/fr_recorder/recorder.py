@@ -15,6 +15,7 @@ from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
 
 from . import boundary, crossings, lanes, real
 from .context import TraceContext
+from .harmless import harmless
 from .keys import Keys, keys_of_store
 from .lanes import Lane
 from .notices import tell
@@ -24,6 +25,12 @@ from .store import OpenStore, chosen_store, open_store
 from .writer import Limits, Writer, WriterStatus
 
 __all__ = ["Config", "Recorder", "current_recorder", "start", "stop", "watch_children"]
+
+_FORK_WAIT_S = 2.0
+"""The longest that a fork waits for the writer, whatever the disk does."""
+
+_LAST_BATCH_WAIT_S = 10.0
+"""The longest that the exit waits for what is being written, when not everything could be in time."""
 
 DURABILITIES = ("os", "group", "sync")
 
@@ -132,12 +139,12 @@ class Recorder:
         trace = self.trace
         self.writer.put(lambda session: [session.encoder.output(source, data, trace)], len(data))
 
-    def pause(self) -> None:
-        """Before a fork: let the writer finish what it is at.
+    def pause(self, longest_s: float = _FORK_WAIT_S) -> None:
+        """Let the writer finish what it is at, and begin nothing more. Before a fork, and at exit.
 
         The child would inherit modules that are imported by half, and locks of libraries that no thread there will ever release.
         """
-        self._paused = self.writer._write_lock.acquire(True, _FORK_WAIT_S)
+        self._paused = self.writer._write_lock.acquire(True, longest_s)
 
     def resume(self) -> None:
         """After a fork, in the parent."""
@@ -185,28 +192,29 @@ class Recorder:
     def opened(self, lane: Lane) -> None:
         """Nothing is noted of a lane's beginning: its name says it."""
 
+    @harmless
     def ended(self, lane: Lane) -> None:
         """The end of a thread or job is an ordered event."""
         self.reads.note(lane, "e", crossings.next_order())
 
     def timer(self, loop: Any, lane: Lane, name: str, when: float, callback: Callable[..., Any], args: tuple[Any, ...], make: Any) -> Any:  # noqa: ARG002
         """When a timer fires, note its number among the lane's timers of that name, its place, and the loop's turn."""
-        number, note, source = lane.next_timer(name), self.reads.note, f"t:{name}"
+        number = lane.next_timer(name)
 
         def fire(*args: Any) -> Any:
-            note(lane, source, number)
-            note(lane, source, crossings.next_order())
-            note(lane, source, crossings.loop_turns())
+            self._fired(lane, f"t:{name}", number)
             return callback(*args)
 
         return make(when, fire, *args)
 
+    @harmless
+    def _fired(self, lane: Lane, source: str, number: int) -> None:
+        for value in (number, crossings.next_order(), crossings.loop_turns()):
+            self.reads.note(lane, source, value)
+
     def before_turn(self, loop: Any) -> None:
         """Turns are counted where they are made."""
 
-
-_FORK_WAIT_S = 2.0
-"""The longest that a fork waits for the writer, whatever the disk does."""
 
 _STARTED = real.monotonic_ns()
 _STARTED_AT = real.wall_ns()
@@ -284,6 +292,9 @@ def _close_at_exit(recorder: Recorder) -> None:
     of text clears, such as the one in ``namedtuple`` when the recorder imports something now; an ``exec`` that is interrupted sets it.
     """
     recorder.close()
+    if recorder.writer._running:
+        # It has more to write than the exit waits for. A thread that finalization finds inside of a C++ library aborts the process.
+        recorder.pause(_LAST_BATCH_WAIT_S)
     if getattr(sys, "last_type", None) is KeyboardInterrupt:
         try:
             exec("raise KeyboardInterrupt")

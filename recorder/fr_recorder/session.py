@@ -25,6 +25,9 @@ class JournalSession:
     Args:
         header: the facts about this process that stand first in every journal file; ``t``, ``file`` and ``n`` are added.
         code_key: key of the hashes of the program's source files.
+
+    Attributes:
+        said_goodbye: True once the process has ended in order; what comes later goes into a file that says so.
     """
 
     def __init__(self, journal: Journal, encoder: Encoder, header: dict[str, Any], code_key: bytes) -> None:
@@ -36,7 +39,7 @@ class JournalSession:
         self._number = 0
         self._open: dict[str, tuple[dict[str, Any], list[str], Any]] = {}
         self._began = False
-        self._said_goodbye = False
+        self.said_goodbye = False
         self.reopen()
 
     # -- jobs
@@ -100,7 +103,7 @@ class JournalSession:
 
     def goodbye(self) -> list[dict[str, Any]]:
         """The process ends in order: with it end the answers that the program never read to their end."""
-        self._said_goodbye = True
+        self.said_goodbye = True
         left = [crossing for _, _, crossing in self._open.values() if crossing.kind == "http" and crossing.status is not None]
         ends = []
         for crossing in left:
@@ -133,9 +136,7 @@ class JournalSession:
         return records
 
     def append(self, records: list[bytes]) -> None:
-        """Write records as frames, behind the file's header. Raises OSError."""
-        if not self._began:
-            self._begin_file()
+        """Write records as frames. Raises OSError."""
         frame: list[bytes] = []
         size = 0
         for record in records:
@@ -148,11 +149,16 @@ class JournalSession:
             self.journal.append(b"".join(frame))
         self.content.committed()
 
-    def _begin_file(self) -> None:
-        """Write what makes a file readable alone, in one frame: who writes, what runs, and what is open. Raises OSError."""
+    def begin_file(self) -> None:
+        """Write what makes a file readable alone, in one frame, unless it is there: who writes, what runs, and what is open.
+
+        To be called before events are made for the file. Raises OSError.
+        """
+        if self._began:
+            return
         header = {"t": "header", **self._header, "file": self.journal.file, "at": real.wall_ns() // 1000}
         events = [
-            header | {"resumed": True} if self._said_goodbye else header,
+            header | {"resumed": True} if self.said_goodbye else header,
             {"t": "program", "packages": installed_packages(), **self._program()},
             *(_again(event, kept) for event, kept, _ in self._open.values()),
         ]
@@ -166,10 +172,10 @@ class JournalSession:
         self.append(self._encoded([{"t": "close", "at": real.wall_ns() // 1000, "next": self.journal.file + 1}]))
         self.journal.sync()
         self.reopen()
-        self.append([])
+        self.begin_file()
 
     def reopen(self) -> None:
-        """Begin a journal file; its header is written with what comes first. Raises OSError."""
+        """Open the next journal file, for :meth:`begin_file` to begin. Raises OSError."""
         before = self.journal.file
         self.journal.open_next()
         if before >= 0 and not self.journal.keeps(before):

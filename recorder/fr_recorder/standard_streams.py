@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+from .harmless import harmless
 
 __all__ = ["OutputBuffer", "install"]
 
 _FLUSH_FROM_BYTES = 64 << 10
+_SOURCES = ("stdout", "stdin")
 
 Sink = Callable[[str, bytes], None]
 """Gets ``stdout`` or ``stdin``, and bytes."""
@@ -27,27 +31,32 @@ class OutputBuffer:
 
     def __init__(self, hand_over: Sink) -> None:
         self._hand_over = hand_over
-        self._held: dict[str, list[bytes]] = {}
-        self._sizes: dict[str, int] = {}
+        self.forget()
 
+    @harmless
     def __call__(self, source: str, data: bytes) -> None:
-        self._held.setdefault(source, []).append(data)
-        size = self._sizes[source] = self._sizes.get(source, 0) + len(data)
-        if size >= _FLUSH_FROM_BYTES:
+        self._held[source].append(data)
+        self._sizes[source] += len(data)
+        if self._sizes[source] >= _FLUSH_FROM_BYTES:
             self._flush(source, last=False)
 
+    @harmless
     def flush(self) -> None:
         """Hand over all that is held."""
-        for source in list(self._held):
+        for source in _SOURCES:
             self._flush(source, last=True)
 
     def forget(self) -> None:
         """In the child of a fork: what is held belongs to the parent."""
-        self._held.clear()
-        self._sizes.clear()
+        # No lock: a signal handler may print while its own thread is in here. Appends and pops of a deque are atomic.
+        self._held: dict[str, deque[bytes]] = {source: deque() for source in _SOURCES}
+        self._sizes = dict.fromkeys(_SOURCES, 0)
 
     def _flush(self, source: str, *, last: bool) -> None:
-        data = b"".join(self._held.pop(source, ()))
+        held, pieces = self._held[source], []
+        while held:
+            pieces.append(held.popleft())
+        data = b"".join(pieces)
         keep = b""
         if not last:
             cut = data.rfind(b"\n") + 1
@@ -58,7 +67,7 @@ class OutputBuffer:
                 data, keep = data[:cut], data[cut:]
         self._sizes[source] = len(keep)
         if keep:
-            self._held[source] = [keep]
+            held.appendleft(keep)
         if data:
             self._hand_over(source, data)
 

@@ -6,15 +6,16 @@ of what the caller does around it; in replay the body does not run.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import boundary
 from .boundary import ToolAnswer, ToolCall, ToolCrossing
 from .context import current_context, reset_context, set_context
+from .harmless import harmless
 from .lanes import enter_lane, leave_lane
-from .location import calling_location
+from .location import Location, calling_location
 
 if TYPE_CHECKING:
     import inspect
@@ -83,7 +84,12 @@ class _Beginner:
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ToolCrossing | None:
         if boundary.backend() is None:
             return None
-        call = ToolCall("tool_call", self._name, self._arguments(args, kwargs), self._side_effect, self._kind, calling_location(2), {})
+        location = calling_location(2)
+        return self._begin(args, kwargs, location)
+
+    @harmless
+    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], location: Location | None) -> ToolCrossing | None:
+        call = ToolCall("tool_call", self._name, self._arguments(args, kwargs), self._side_effect, self._kind, location, {})
         return boundary.tool(call)
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -201,10 +207,14 @@ def _iterate(values: Generator[Any, Any, Any], crossing: ToolCrossing) -> Genera
             run_body(crossing, values.close)
             crossing.returned(None)
             raise
-        except BaseException as thrown:
-            step = partial(values.throw, thrown)
+        except BaseException as thrown:  # noqa: BLE001 - it goes into the generator, which decides
+            step = _giving(values.throw, thrown)
         else:
-            step = values.__next__ if sent is None else partial(values.send, sent)
+            step = values.__next__ if sent is None else _giving(values.send, sent)
+
+
+def _giving(take: Callable[[Any], T], value: Any) -> Callable[[], T]:
+    return lambda: take(value)
 
 
 def _generator(function: Any, begin: _Beginner) -> Any:
@@ -221,35 +231,48 @@ def _generator(function: Any, begin: _Beginner) -> Any:
 
 
 def _async_generator(function: Any, begin: _Beginner) -> Any:
-    async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         crossing = begin(args, kwargs)
-        if crossing is None:
-            async for item in function(*args, **kwargs):
-                yield item
-            return
-        answer = await crossing.serve_async()
+        answer = await crossing.serve_async() if crossing is not None else None
         if answer is not None:
             async for item in _value_of(answer):
                 yield item
             return
         values = function(*args, **kwargs)
+        step: Callable[[], Awaitable[Any]] = values.__anext__
         while True:
-            entered = _Inside(crossing)
             try:
-                item = await values.__anext__()
+                item = await _inside(crossing, step)
             except StopAsyncIteration:
                 break
-            except BaseException as error:
-                crossing.raised(error)
-                raise
-            finally:
-                entered.leave()
-            crossing.yielded(item)
+            if crossing is not None:
+                crossing.yielded(item)
             try:
-                yield item
+                sent = yield item
             except GeneratorExit:
-                await values.aclose()
+                await _inside(crossing, values.aclose)
                 break
-        crossing.returned(None)
+            except BaseException as thrown:  # noqa: BLE001 - it goes into the generator, which decides
+                step = _giving(values.athrow, thrown)
+            else:
+                step = values.__anext__ if sent is None else _giving(values.asend, sent)
+        if crossing is not None:
+            crossing.returned(None)
 
     return call
+
+
+async def _inside(crossing: ToolCrossing | None, step: Callable[[], Awaitable[T]]) -> T:
+    """One step of an async generator, in its span and lane where it is recorded; its failure is the tool's."""
+    if crossing is None:
+        return await step()
+    entered = _Inside(crossing)
+    try:
+        return await step()
+    except StopAsyncIteration:
+        raise
+    except BaseException as error:
+        crossing.raised(error)
+        raise
+    finally:
+        entered.leave()

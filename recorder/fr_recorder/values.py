@@ -213,10 +213,10 @@ _PLAIN = (str, int, bool, type(None))
 _ENCODERS: dict[str, Callable[[Any], Any]] = {
     "builtins:bytes": lambda v: _tagged("bytes", v=base64.b64encode(v).decode()),
     "builtins:bytearray": lambda v: _tagged("bytearray", v=base64.b64encode(v).decode()),
-    "builtins:complex": lambda v: _tagged("complex", v=[v.real, v.imag]),
+    "builtins:complex": lambda v: _tagged("complex", v=[_encode(v.real, 0), _encode(v.imag, 0)]),
     "datetime:datetime": lambda v: _tagged("datetime", v=v.isoformat(), fold=v.fold) if v.tzinfo is None else _reduced(v),
     "datetime:date": lambda v: _tagged("date", v=v.isoformat()),
-    "datetime:time": lambda v: _tagged("time", v=v.isoformat()) if v.tzinfo is None else _reduced(v),
+    "datetime:time": lambda v: _tagged("time", v=v.isoformat(), fold=v.fold) if v.tzinfo is None else _reduced(v),
     "datetime:timedelta": lambda v: _tagged("timedelta", v=[v.days, v.seconds, v.microseconds]),
     "decimal:Decimal": lambda v: _tagged("decimal", v=str(v)),
     "uuid:UUID": lambda v: _tagged("uuid", v=str(v)),
@@ -276,7 +276,8 @@ def _encode_global(value: Any) -> Any:
 
 def _encode_reduced(value: Any, depth: int) -> Any:
     """Dataclasses, pydantic models, enums, named tuples: by the protocol of copy and pickle."""
-    reduced = value.__reduce_ex__(2)
+    # Protocol 4 is the first that keeps the fold of a datetime with a zone.
+    reduced = value.__reduce_ex__(4)
     if isinstance(reduced, str):
         return _tagged("global", v=f"{type(value).__module__}:{reduced}")
     make, args, state, items, pairs = (*reduced, None, None, None)[:5]
@@ -341,8 +342,8 @@ def _import_and_call(module: str, name: str, *args: Any) -> Any:
     return _find(module, name)(*args)
 
 
-def _iso(module: str, name: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda v: _find(module, name).fromisoformat(v["v"])
+def _iso_with_fold(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda v: _find("datetime", name).fromisoformat(v["v"]).replace(fold=v["fold"])
 
 
 def _many(make: Callable[[Iterable[Any]], Any]) -> Callable[[dict[str, Any]], Any]:
@@ -352,15 +353,15 @@ def _many(make: Callable[[Iterable[Any]], Any]) -> Callable[[dict[str, Any]], An
 _DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "bytes": lambda v: base64.b64decode(v["v"]),
     "bytearray": lambda v: bytearray(base64.b64decode(v["v"])),
-    "complex": lambda v: complex(*v["v"]),
+    "complex": lambda v: complex(*_decode(v["v"])),
     "float": lambda v: float(v["v"]),
     "tuple": _many(tuple),
     "set": _many(set),
     "frozenset": _many(frozenset),
     "dict": lambda v: {_decode(k): _decode(item) for k, item in v["v"]},
-    "datetime": lambda v: _find("datetime", "datetime").fromisoformat(v["v"]).replace(fold=v["fold"]),
-    "date": _iso("datetime", "date"),
-    "time": _iso("datetime", "time"),
+    "datetime": _iso_with_fold("datetime"),
+    "date": lambda v: _find("datetime", "date").fromisoformat(v["v"]),
+    "time": _iso_with_fold("time"),
     "timedelta": lambda v: _import_and_call("datetime", "timedelta", *v["v"]),
     "decimal": lambda v: _import_and_call("decimal", "Decimal", v["v"]),
     "uuid": lambda v: _import_and_call("uuid", "UUID", v["v"]),

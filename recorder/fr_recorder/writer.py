@@ -31,7 +31,8 @@ class Limits(NamedTuple):
     Attributes:
         queue_bytes: content handed over but not yet written; beyond it the program waits, then loses records.
         wait_s: the longest that one call waits for the writer, whatever the disk does.
-        group_s: the longest that a written record stays without an fdatasync (durability ``group``).
+        group_s: the longest that a written record stays without an fdatasync (durability ``group``). Failures, and
+            tools that change the world, do not wait for it.
         linger_s: how long a request's intent may wait for more work, so that the writer does not compete for
             the interpreter with the program that is just sending that request.
         file_bytes: size at which a journal file is closed and the next one begun.
@@ -88,6 +89,7 @@ RETRY_DISK_S = 5.0
 
 _EXIT_WAIT_S = 5.0
 _MAX_BATCH_BYTES = 16 << 20
+_CHANGES_THE_WORLD = frozenset(("write", "irreversible"))
 
 
 class Writer:
@@ -111,6 +113,7 @@ class Writer:
         self._queued_bytes = 0
         self._running = False
         self._closed = False
+        self._abandoned = False
         self._span_base = int.from_bytes(os.urandom(8), "big")
         self._span_number = itertools.count(1).__next__
         self._write_lock = allocate_lock()
@@ -122,6 +125,7 @@ class Writer:
         self._last_error: str | None = None
         self._told: set[str] = set()
         self._disk_retry_at = 0.0
+        self._sync_soon = False
 
     # -- the program's side
 
@@ -166,7 +170,7 @@ class Writer:
         ``bare`` makes the event without content if the job fails. ``stamp`` is called as the job enters the queue, so that
         the order of places is the order of the queue; a job without one is lost, and counted, where the queue has no room for it.
         """
-        if stamp is None and size > 0 and not self._closed and not self._has_room(size):
+        if self._abandoned or (stamp is None and size > 0 and not self._closed and not self._has_room(size)):
             return
         if len(self._reads) > 0:
             self._put_reads()
@@ -179,7 +183,8 @@ class Writer:
             if stamp is not None:
                 stamp()
             self._queue.put(item)
-        if self._closed:
+            inline = self._closed and not self._running
+        if inline:
             self._drain_here()
             if done is not None:
                 done.wait(0.0)
@@ -232,7 +237,8 @@ class Writer:
         """In the child of a fork: forget the parent's thread, queue and file."""
         if self._session is not None:
             self._session.journal.forget()
-        self._closed = True
+        self._closed = self._abandoned = True
+        self._running = False
 
     # -- the writer's side
 
@@ -245,12 +251,22 @@ class Writer:
                 with self._write_lock:
                     self._write_batch(batch)
             sync_at = self._sync_if_due(sync_at)
-            if stop:
-                self._sync_now()
-                if self._session is not None:
-                    self._session.journal.close()
-                self._running = False
+            if stop and self._ended():
                 return
+
+    def _ended(self) -> bool:
+        """Close the journal. False when something was put behind the last word meanwhile; it has been written then."""
+        with self._write_lock:
+            self._sync_now()
+            if self._session is not None:
+                self._session.journal.close()
+            with self._lock:
+                # From here on whoever puts something sees that nobody is there to write it.
+                self._running = not self._queue.empty()
+                if not self._running:
+                    return True
+            self._queue.put(_STOP)
+            return False
 
     def _collect(self, sync_at: float | None) -> list[_Item]:
         """The next items, in order: one that someone waits for ends the collecting at once."""
@@ -300,7 +316,7 @@ class Writer:
         session = self._session
         if session is None or not session.journal.is_open:
             session = self._session = self._with_journal(session)
-        elif session.journal.size > self._limits.file_bytes and _time_now() >= self._disk_retry_at:
+        elif session.journal.size > self._limits.file_bytes and not session.said_goodbye and _time_now() >= self._disk_retry_at:
             try:
                 session.rotate()
             except OSError as error:
@@ -309,6 +325,7 @@ class Writer:
                     raise
                 # The file goes on until a next one can be begun.
                 self._last_error = str(error)
+        session.begin_file()
         if self._lost > self._lost_reported:
             lost = self._lost
             session.gap(lost - self._lost_reported, self._last_error or "records were lost")
@@ -346,19 +363,21 @@ class Writer:
             events = item.bare(session) if item.bare is not None else []
             records = session.records(events)
         self._events += len(events)
+        self._sync_soon = self._sync_soon or any(e.get("status") == "error" or e.get("side") in _CHANGES_THE_WORLD for e in events)
         return records
 
     def _sync_if_due(self, sync_at: float | None) -> float | None:
         if self._session is None or not self._session.journal.dirty or self._durability == "os":
             return None
         if sync_at is None:
-            return _time_now() + self._limits.group_s
-        if _time_now() >= sync_at:
+            sync_at = _time_now() + self._limits.group_s
+        if self._sync_soon or _time_now() >= sync_at:
             self._sync_now()
             return None
         return sync_at
 
     def _sync_now(self) -> None:
+        self._sync_soon = False
         try:
             if self._session is not None and self._durability != "os":
                 self._session.journal.sync()
@@ -393,26 +412,18 @@ class Writer:
             self._last_error = self._last_error or message
 
     def _drain_here(self) -> None:
-        """After the writer's thread has ended, or while it ends: write on the caller's thread."""
-        batch = []
-        while True:
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                break
-            if item is not _STOP:
-                batch.append(item)
-            elif self._running:
-                # The thread still waits for it.
-                self._queue.put(_STOP)
-                break
-        if not batch or sys.is_finalizing():
+        """After the writer's thread has ended: write on the caller's thread."""
+        if sys.is_finalizing():
             return
         if not self._write_lock.acquire(True, self._limits.wait_s):
-            self._lose(_count(batch), "the writer is stuck")
+            self._lose(1, "the writer is stuck")
             return
         try:
-            self._write_batch(batch)
+            batch = []
+            while not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            if batch:
+                self._write_batch(batch)
         finally:
             self._write_lock.release()
 

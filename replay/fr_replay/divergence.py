@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 __all__ = ["CanonicalRequest", "Difference", "canonical_http", "differences", "text_difference"]
 
@@ -26,6 +26,9 @@ _DEPTH_LIMIT = 100
 
 _VOLATILE_QUERY = re.compile(r"^\[\[fr:[a-z0-9_]+(:[a-z0-9]+)*\]\]$")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}\b")
+_URL = re.compile(r"(?:([^:/?#]+)://([^/?#]*))?([^?#]*)(?:\?([^#]*))?")
+"""Scheme, authority, path and query, of any text: a redacted authority has brackets in it that urlsplit refuses."""
+
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 
 
@@ -66,12 +69,13 @@ class Difference(NamedTuple):
 
 def canonical_http(method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> CanonicalRequest:
     """The canonical form of an HTTP request that has been redacted."""
-    parts = urlsplit(url)
-    query = [(k, "[[fr]]" if _VOLATILE_QUERY.match(v) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)]
+    matched = _URL.match(url)
+    scheme, authority, path, queries = matched.groups(default="") if matched else ("", "", url, "")
+    query = [(k, "[[fr]]" if _VOLATILE_QUERY.match(v) else v) for k, v in parse_qsl(queries, keep_blank_values=True)]
     compared = sorted((k.lower(), v) for k, v in headers if COMPARED_HEADERS.match(k.lower()))
     content_type = next((v for k, v in headers if k.lower() == "content-type"), "")
     return CanonicalRequest(
-        f"{method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}",
+        f"{method} {scheme}://{authority.rpartition('@')[2]}{path}",
         tuple(sorted(query)),
         tuple(compared),
         _body(body, content_type),

@@ -47,10 +47,9 @@ class RunFacts:
 
     @property
     def hooked(self) -> list[str]:
-        """Libraries that were hooked, with their versions."""
-        return [
-            f"{name.partition('.')[0]} {text.removeprefix('hooked ')}" for name, text in self.seams.items() if text.startswith("hooked")
-        ]
+        """Libraries that were hooked, with their versions; those of the standard library have none."""
+        versions = {name.partition(".")[0]: text.removeprefix("hooked ") for name, text in self.seams.items() if text.startswith("hooked")}
+        return [name if version == "?" else f"{name} {version}" for name, version in versions.items()]
 
     @property
     def closed_flags(self) -> str:

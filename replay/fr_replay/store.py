@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fr_schema.columns import BLOB_COLUMNS, EVENT_COLUMNS, Column
@@ -55,6 +56,7 @@ class Store:
     Attributes:
         path: its absolute path.
         notes: one line per file that could not be read whole; when there are any, answers are incomplete.
+        while_asking: entered around each query, in which Python sees no signal.
     """
 
     def __init__(self, path: str, segments: Segments, *, trace: str | None = None, live: dict[str, Any] | None = None) -> None:
@@ -65,6 +67,7 @@ class Store:
         self._made: set[str] = set()
         self._connected_files = 0
         self._live = live
+        self.while_asking: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
     def notes(self) -> list[str]:
@@ -100,7 +103,9 @@ class Store:
         Blobs are those of the days; notes are shared.
         """
         segments = self._segments if days is None else self._segments.of_days(days)
-        return Store(self.path, segments, trace=trace or self._trace, live=self._live_rows())
+        narrow = Store(self.path, segments, trace=trace or self._trace, live=self._live_rows())
+        narrow.while_asking = self.while_asking
+        return narrow
 
     def rows(self, sql: str, parameters: Parameters = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of a query over the views and ``all_events`` / ``all_blobs``.
@@ -120,7 +125,8 @@ class Store:
         values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
         for _ in range(len(self._segments.paths(EVENTS)) + len(self._segments.paths(BLOBS)) + 1):
             try:
-                return ask(self.connection(sql), sql, values)
+                with self.while_asking():
+                    return ask(self.connection(sql), sql, values)
             except duckdb.Error as error:
                 # Errors of the Thrift decoder come without a class of their own, and without the file that they met.
                 if not self._set_damaged_aside(None if type(error) is duckdb.Error else str(error)):

@@ -229,7 +229,7 @@ EVENT_COLUMNS = _columns(
     ("seams", "map", "○", "on process rows: which client libraries were imported, and whether they were hooked"),
     ("code_files", "map", "○", "on process rows: keyed hash of each source file of the program that was loaded"),
     # -- what was read from outside
-    ("nd_source", "term", "○", "on env_read rows: clock or schedule; on output rows: stdout or stdin"),
+    ("nd_source", "term", "○", "on env_read rows: clock:... or order:..., see FORMAT.md; on output rows: stdout or stdin"),
     ("nd_value_parts", "list:sha", "○", "the values: these blobs, joined"),
     ("nd_count", "int", "○", "how many values, or bytes of output"),
     # -- redaction

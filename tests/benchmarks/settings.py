@@ -14,6 +14,7 @@ class Sizes(NamedTuple):
     Attributes:
         live_calls, canned_calls: measured calls of a cell.
         turns: of a conversation.
+        first_seen: requests of real text that was not seen before; there are 27.
         killed_after: calls before the process kills itself.
         starts: how often each command is started.
         replay_calls: calls of the recorded run.
@@ -21,16 +22,17 @@ class Sizes(NamedTuple):
     """
 
     live_calls: int = 200
-    canned_calls: int = 300
+    canned_calls: int = 200
     turns: int = 100
+    first_seen: int = 27
     killed_after: int = 50
-    starts: int = 21
+    starts: int = 15
     replay_calls: int = 300
     replays: int = 3
 
 
 FULL = Sizes()
-QUICK = Sizes(live_calls=5, canned_calls=5, turns=5, killed_after=5, starts=1, replay_calls=4, replays=1)
+QUICK = Sizes(live_calls=5, canned_calls=5, turns=5, first_seen=3, killed_after=5, starts=1, replay_calls=1, replays=1)
 
 
 class Bench(NamedTuple):

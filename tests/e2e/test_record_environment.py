@@ -36,14 +36,21 @@ def seen_by(finished: Any) -> dict[str, Any]:
 def test_the_program_s_surroundings_are_those_of_the_bare_program(flags: tuple[str, ...], workspace: Workspace) -> None:
     """Environment, paths, flags, signals, descriptors, threads, limits and hooks, but for the variables that are ours."""
     command = (sys.executable, *flags, SURROUNDINGS, "an argument")
-    users = {"PYTHONPATH": str(workspace.folder / "users"), "OPENAI_API_KEY": "k-1", "ODD": "é☂ \ufffd", "PYTHONWARNINGS": "ignore::ResourceWarning"}
+    users = {
+        "PYTHONPATH": str(workspace.folder / "users"),
+        "OPENAI_API_KEY": "k-1",
+        "ODD": "é☂ \ufffd",
+        "PYTHONWARNINGS": "ignore::ResourceWarning",
+    }
     bare = seen_by(workspace.bare(*command, env=users))
     recorded = seen_by(workspace.record(*command, env=users))
     assert bare["path"][1] == users["PYTHONPATH"]
     changed = {k: (bare["env"].get(k), recorded["env"].get(k)) for k in bare["env"].keys() | recorded["env"].keys()}
     assert [name for name, (before, now) in changed.items() if before != now and not name.startswith(OURS)] == []
     assert recorded["env"]["PYTHONPATH"].endswith(":" + users["PYTHONPATH"])
-    flags_seen = {key: seen["flags"].replace("hash_randomization=0", "hash_randomization=1") for key, seen in (("bare", bare), ("recorded", recorded))}
+    flags_seen = {
+        key: seen["flags"].replace("hash_randomization=0", "hash_randomization=1") for key, seen in (("bare", bare), ("recorded", recorded))
+    }
     assert flags_seen["recorded"] == flags_seen["bare"]
     for name in bare.keys() - {"env", "flags", "site"}:
         assert recorded[name] == bare[name], name
@@ -157,7 +164,7 @@ def test_programs_are_recorded_however_they_are_started(workspace: Workspace, up
     script = workspace.write(
         "all.sh",
         f'#!/bin/sh\nset -e\n"{sys.executable}" -m asks module\n"{console}" console\nenv -u HOME "{sys.executable}" ask.py env\n'
-        f'echo "import sys; sys.argv[1:] = [\'stdin\']; exec(open(\'ask.py\').read())" | "{sys.executable}"\n'
+        f"echo \"import sys; sys.argv[1:] = ['stdin']; exec(open('ask.py').read())\" | \"{sys.executable}\"\n"
         f'"{sys.executable}" ask.py one & "{sys.executable}" ask.py two & wait\nexit 6\n',
         executable=True,
     )

@@ -1,11 +1,15 @@
 """A program that was changed after it was recorded: stopped at the first difference, at the right place, uncatchably."""
 
 import json
+import subprocess
+import sys
 import textwrap
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from replay_bench import Bench, Run
+from replay_bench import FR, Bench, Run
 
 pytestmark = pytest.mark.e2e
 
@@ -195,10 +199,33 @@ def test_a_trace_without_a_command_says_so(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     program = "import fr_recorder as fr\nfr.init()\nwith fr.trace('request'):\n    fr.decision('done', why='test')\n"
     (tmp_path / "server.py").write_text(program)
-    import subprocess
-    import sys
-
     subprocess.run([sys.executable, "server.py"], env=bench.env, cwd=tmp_path, check=True)
     replayed = bench.replay()
     assert replayed.code == 87
     assert "not recorded with fr record" in replayed.stderr
+
+
+def test_a_program_whose_replay_was_killed_ends(tmp_path: Path) -> None:
+    """After kill -9 of fr replay its program does not stay behind, waiting for what nobody will hand out."""
+    bench = Bench(tmp_path)
+    program = """
+import os, threading
+if os.path.exists("wait"):
+    with open("wait", "w") as file:
+        file.write(str(os.getpid()))
+    threading.Event().wait()
+"""
+    assert bench.record_program(program).code == 0
+    (tmp_path / "wait").write_text("")
+    with subprocess.Popen([FR, "replay", "last"], env=bench.env, cwd=tmp_path) as replay:
+        _until(lambda: (tmp_path / "wait").read_text() != "")
+        replay.kill()
+    left = Path("/proc") / (tmp_path / "wait").read_text()
+    _until(lambda: not (left / "exe").exists())
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.05)

@@ -172,12 +172,14 @@ def _traces_of(file: Path) -> set[str]:
     return {trace.hex() for trace in pq.read_table(file, columns=["trace_id"], partitioning=None).column("trace_id").to_pylist()}
 
 
+# A flush waits 50 ms at most, which the writer's first imports may exceed on a loaded machine.
 TORN = """
-import os, sys
+import os, sys, time
 import fr_recorder as fr
 fr.init(sys.argv[1])
 with fr.trace("torn"):
     fr.decision("first")
+time.sleep(1)
 fr.flush()
 os.kill(os.getpid(), 9)
 """

@@ -135,7 +135,11 @@ def test_broken_store_is_a_finding_with_exit_2(tmp_path: Path, capsys: pytest.Ca
     assert "interpreter " in captured.out and "is not a flight recorder store" in captured.out and captured.err == ""
 
 
-LIVE = "import sys, fr_recorder as fr; fr.init(sys.argv[1]); fr.decision('x'); fr.flush(); print('ready', flush=True); sys.stdin.read()"
+# A flush waits 50 ms at most, which the writer's first imports may exceed on a loaded machine.
+LIVE = (
+    "import sys, time, fr_recorder as fr; fr.init(sys.argv[1]); fr.decision('x'); time.sleep(1); fr.flush();"
+    " print('ready', flush=True); sys.stdin.read()"
+)
 
 
 def test_journal_of_a_living_process_is_left_to_it(tmp_path: Path) -> None:
@@ -144,13 +148,15 @@ def test_journal_of_a_living_process_is_left_to_it(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", LIVE, env["FR_STORE"]], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    (journal,) = json.loads(run_fr("doctor", "--json", env=env).stdout)["store"]["journals"]
-    assert (journal["pid"], journal["alive"]) == (process.pid, True) and journal["bytes"] > 0
-    left = run_fr("seal", env=env)
-    assert left.returncode == 0 and left.stdout.startswith("left journal/") and "is still being written" in left.stdout
-    process.kill()
-    process.communicate(timeout=30)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        (journal,) = json.loads(run_fr("doctor", "--json", env=env).stdout)["store"]["journals"]
+        assert (journal["pid"], journal["alive"]) == (process.pid, True) and journal["bytes"] > 0
+        left = run_fr("seal", env=env)
+        assert left.returncode == 0 and left.stdout.startswith("left journal/") and "is still being written" in left.stdout
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
     sealed = run_fr("seal", env=env)
     assert sealed.returncode == 0 and sealed.stdout.startswith("sealed journal/") and "events/day=" in sealed.stdout
     assert run_fr("seal", env=env).stdout == "nothing to seal\n"

@@ -22,6 +22,7 @@ CASES: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("other hosts", {"hosts": {"a:1": 1}}, "1 HTTP call was seen"),
     ("no call", {"seams": {"httpx": "hooked 1.0"}}, "httpx 1.0 was hooked, but no call went through"),
     ("no call", {"seams": {"httpx": "hooked 1.0", "aiohttp.connector": "hooked 3.1"}}, "httpx 1.0, aiohttp 3.1 were hooked"),
+    ("no call", {"seams": {"urllib.request": "hooked ?"}}, "urllib was hooked"),
     ("no client", {}, "no HTTP client that fr knows (httpx, urllib3) made a call"),
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -136,7 +137,7 @@ def _patch_release(module: Any) -> None:
                 live.left = True
             elif live is not None:
                 del self._protocol.__dict__[_KEY]
-                live.crossing.finish("closed")
+                live.crossing.finish("closed", _why_left())
             served = self._protocol.__dict__.get(_SERVED) if self._protocol is not None else None
             if served is not None:
                 served.leave()
@@ -146,6 +147,12 @@ def _patch_release(module: Any) -> None:
 
     module.Connection.close = wrap(module.Connection.close)
     module.Connection.release = wrap(module.Connection.release)
+
+
+def _why_left() -> BaseException | None:
+    """The timeout or cancellation that aiohttp is just handling by closing the connection."""
+    error = sys.exc_info()[1]
+    return error if isinstance(error, asyncio.CancelledError | TimeoutError) else None
 
 
 def _patch_protocol(proto: Any) -> None:

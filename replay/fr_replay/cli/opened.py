@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,8 +21,26 @@ def open_for_command(path: str | None) -> Store:
     from fr_replay.store import open_store
 
     store = open_store(path)
+    store.while_asking = ended_by_interrupt
     _opened.append(store)
     return store
+
+
+@contextmanager
+def ended_by_interrupt() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, as it ends a program that does nothing about it: DuckDB may not look up for minutes.
+
+    Safe around a query: nothing is half written then. A shell shows the exit code 130.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def notes_of_opened() -> list[str]:

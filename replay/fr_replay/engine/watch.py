@@ -1,7 +1,8 @@
 """Noticing that the replay cannot go on: everything waits for something that the program will never do.
 
 A program that left out a call, or ended a lane early, leaves the others waiting at the gate. That is told by the process being idle,
-not by a time limit: nothing has moved, no thread has used the processor, no child runs.
+not by a time limit: nothing has moved, no thread has used the processor, no child runs. A program whose ``fr replay`` is gone,
+killed for instance, would wait for ever as well: it ends.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["watch"]
 
+_end = os._exit
 _LOOK_EVERY_S = 0.1
 _QUIET_LOOKS = 8
 _IDLE_CPU_S = 0.004
+_LEFT_ALONE = 1
 
 
 def watch(session: ReplaySession) -> None:
@@ -32,6 +35,8 @@ def _watch(session: ReplaySession, pid: int) -> None:
     quiet, moves, used = 0, -1, 0.0
     while not session.gate.stopped and os.getpid() == pid:
         real.sleep(_LOOK_EVERY_S)
+        if not _is_alive(session.tape.meta["supervisor"]):
+            _end(_LEFT_ALONE)
         now = time.process_time()
         still = session.gate.moves == moves and now - used < _IDLE_CPU_S and bool(session.gate.waiting) and not _has_children()
         quiet = quiet + 1 if still else 0
@@ -39,6 +44,14 @@ def _watch(session: ReplaySession, pid: int) -> None:
         if quiet >= _QUIET_LOOKS:
             _stop(session)
             return
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _has_children() -> bool:

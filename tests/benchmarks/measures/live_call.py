@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import real_conversations
 from arithmetic import median_of_medians, noise, pooled_percentile, ratio
 from calling import WARM_UP, http_asker, measured_calls
 from processes import Upstream
-from recorders.adapter import AGAIN, BASELINE, RECORDERS, Adapter, Place, installed, row_of
+from recorders.adapter import AGAIN, BASELINE, RECORDERS, Adapter, Place, row_of
 from report import NOT_INSTALLED, Section, amount, signed
 from rounds import CallFigures, call_rounds
 from settings import Bench
-from workload import chat_request, growing_conversation
+from workload import Request, chat_request, growing_conversation
 
 __all__ = ["in_cell", "measure"]
 
@@ -22,27 +24,33 @@ _COLUMNS = (
 _SHORT_ANSWER = 40
 
 
-def in_cell(adapter: Adapter, place: Place, *, url: str, seed: str, calls: int, growing: bool) -> dict[str, Any]:
-    """In a fresh process: make the calls, and return their times."""
+_KINDS: dict[str, Callable[[str, int], list[Request]]] = {
+    "fresh": lambda seed, calls: [chat_request(seed, WARM_UP + number) for number in range(calls)],
+    "growing": lambda seed, calls: growing_conversation(seed, calls, messages_per_turn=2, characters=750),
+    "real turns": lambda seed, calls: real_conversations.turns(calls),
+    "real first seen": lambda seed, calls: real_conversations.first_seen(calls),
+}
+"""What is asked, by seed and number of calls."""
+
+
+def in_cell(adapter: Adapter, place: Place, *, url: str, seed: str, calls: int, kind: str) -> dict[str, Any]:
+    """In a fresh process: make calls of a kind, and return their times."""
     warm_up = [chat_request(f"{seed}:warm-up", number) for number in range(WARM_UP)]
-    if growing:
-        requests = growing_conversation(seed, calls, messages_per_turn=2, characters=750)
-    else:
-        requests = [chat_request(seed, WARM_UP + number) for number in range(calls)]
+    requests = _KINDS[kind](seed, calls)
     adapter.start(place)
     return measured_calls(adapter, adapter.live, http_asker(url), warm_up, requests)._asdict()
 
 
 def measure(bench: Bench) -> list[Section]:
     """Run all cells. Raises BenchmarkFailed."""
-    return [_fresh(bench), _growing(bench)]
+    return [_fresh(bench), _growing(bench), _real(bench)]
 
 
 def _fresh(bench: Bench) -> Section:
     bench.say("live_call: a fresh 30 KB prompt, every recorder")
     calls = bench.sizes.live_calls
     with Upstream() as model:
-        figures = call_rounds(bench, "live_call", RECORDERS, {"url": model.url, "calls": calls, "growing": False}, calls + WARM_UP)
+        figures = call_rounds(bench, "live_call", RECORDERS, {"url": model.url, "calls": calls, "kind": "fresh"}, calls + WARM_UP)
     section = Section(
         "live_call",
         "A live call",
@@ -105,25 +113,59 @@ def _peer_note(figures: CallFigures) -> list[str]:
     return [f"fr against reeltime: {'; '.join(parts)}."]
 
 
+_FEW_COLUMNS = ("recorder", "added µs", "added p99 µs", "caller CPU added µs", "process CPU added µs per call")
+
+
+def _few_rows(figures: CallFigures, names: Sequence[str], prefix: str = "") -> list[list[str]]:
+    rows = []
+    for name in names:
+        latency = figures.of(name, "latency_us")
+        if name == BASELINE:
+            process = median_of_medians(figures.of(name, "process_us"))
+            rows.append([prefix + name, "", "", "", f"(has {amount(process)})"])
+            continue
+        percentile = pooled_percentile(latency, 0.99) - pooled_percentile(figures.of(BASELINE, "latency_us"), 0.99)
+        added = [signed(figures.added(name, kind)) for kind in ("latency_us", "thread_us", "process_us")]
+        rows.append([prefix + name, added[0], signed(percentile), *added[1:]])
+    return rows
+
+
 def _growing(bench: Bench) -> Section:
-    bench.say("live_call: a growing conversation, fr only")
+    bench.say("live_call: a growing conversation")
     turns = bench.sizes.turns
     names = (BASELINE, "jsonl", "fr", AGAIN)
-    rows = [row_of(name) for name in names if installed(row_of(name))]
     with Upstream(answer_characters=_SHORT_ANSWER) as model:
-        figures = call_rounds(bench, "live_call", rows, {"url": model.url, "calls": turns, "growing": True}, 0)
+        arguments = {"url": model.url, "calls": turns, "kind": "growing"}
+        figures = call_rounds(bench, "live_call", [row_of(name) for name in names], arguments, 0)
     section = Section(
         "live_call",
         "A growing conversation",
         f"{turns} turns of one conversation; each resends all that went before and adds two messages of 750 characters. Otherwise as "
         "above, with answers of one line.",
-        ("recorder", "added µs", "caller CPU added µs", "process CPU added µs per turn"),
+        _FEW_COLUMNS,
+        _few_rows(figures, names),
     )
-    for name in names:
-        if name == BASELINE:
-            process = median_of_medians(figures.of(name, "process_us"))
-            section.rows.append([name, "", "", f"(has {amount(process)})"])
-        else:
-            section.rows.append([name, *(signed(figures.added(name, kind)) for kind in ("latency_us", "thread_us", "process_us"))])
     section.facts = {"live_call.added_process_us_growing": figures.added("fr", "process_us")}
+    return section
+
+
+def _real(bench: Bench) -> Section:
+    section = Section(
+        "live_call",
+        "Real conversations",
+        "The same with what a real agent sent (tau-bench's airline runs: tool results in JSON, names, e-mail addresses, card numbers, all "
+        "of which redaction has to find). Turns: run after run, turn by turn, 13 KB on average. First seen: 30 KB in about a hundred short "
+        "messages, none of which came before.",
+        _FEW_COLUMNS,
+    )
+    if not real_conversations.DATA.exists():
+        section.notes.append("Not measured: the runs are not here (../shared/data beside the repository).")
+        return section
+    names = (BASELINE, "fr", AGAIN)
+    for kind, calls in (("real turns", bench.sizes.turns), ("real first seen", bench.sizes.first_seen)):
+        bench.say(f"live_call: {kind}")
+        with Upstream(answer_characters=_SHORT_ANSWER) as model:
+            arguments = {"url": model.url, "calls": calls, "kind": kind}
+            figures = call_rounds(bench, "live_call", [row_of(name) for name in names], arguments, 0)
+        section.rows += _few_rows(figures, names, f"{kind.removeprefix('real ')}: ")
     return section

@@ -22,14 +22,23 @@ def surroundings() -> dict[str, object]:
         "flags": str(sys.flags),
         "warnings": [str(row) for row in warnings.filters],
         "prefixes": [sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix],
-        "hooks": [repr(hook)[:40] for hook in (sys.excepthook, sys.displayhook, sys.breakpointhook, sys.unraisablehook, sys.gettrace(), sys.getprofile())],
+        "hooks": [
+            repr(hook)[:40]
+            for hook in (sys.excepthook, sys.displayhook, sys.breakpointhook, sys.unraisablehook, sys.gettrace(), sys.getprofile())
+        ],
         "switches": [sys.getrecursionlimit(), sys.getswitchinterval(), gc.get_threshold(), gc.isenabled(), sys.dont_write_bytecode],
         "signals": {s.name: str(signal.getsignal(s)).split(" at ")[0] for s in signal.Signals},
         "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         "threads": [threading.active_count(), len(os.listdir("/proc/self/task"))],
         "descriptors": sorted(os.listdir("/proc/self/fd"), key=int),
         "limits": limits,
-        "place": [os.getcwd(), os.umask(0o22), os.getpgrp() == os.getpgid(os.getppid()), os.getsid(0) == os.getsid(os.getppid()), os.nice(0)],
+        "place": [
+            os.getcwd(),
+            os.umask(0o22),
+            os.getpgrp() == os.getpgid(os.getppid()),
+            os.getsid(0) == os.getsid(os.getppid()),
+            os.nice(0),
+        ],
         "locale": [locale.setlocale(locale.LC_ALL), sys.getfilesystemencoding(), locale.getencoding()],
         "main": sorted(vars(sys.modules["__main__"])),
         "site": "sitecustomize" in sys.modules and getattr(sys.modules["sitecustomize"], "__file__", None),
