@@ -8,8 +8,7 @@ crossing hands out the recorded answer, and the world is not asked. Seams do not
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .lanes import Lane, inside_crossing
 from .location import Location, calling_location
@@ -125,8 +124,7 @@ class HttpCrossing(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ToolAnswer:
+class ToolAnswer(NamedTuple):
     """A recorded tool result: a value to return, or an exception to raise.
 
     For a generator tool the value can be iterated over, with ``for`` and with ``async for``, and raises at its end
@@ -179,8 +177,7 @@ class Backend(Protocol):
     def tool(self, call: ToolCall) -> ToolCrossing | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(NamedTuple):
     """A tool about to be called.
 
     Attributes:

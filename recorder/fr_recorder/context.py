@@ -7,16 +7,16 @@ variables, threads through their lane.
 from __future__ import annotations
 
 import contextvars
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .lanes import current_lane
 
 __all__ = ["TraceContext", "current_context", "labels_of", "reset_context", "set_context"]
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
+class TraceContext(NamedTuple):
     """The trace, the span that new spans hang under, and the labels of the application.
 
     Attributes:
@@ -26,11 +26,11 @@ class TraceContext:
 
     trace_id: str
     span_id: str | None = None
-    labels: dict[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, Any] = MappingProxyType({})
 
     def below(self, span_id: str) -> TraceContext:
         """The context of what happens inside a span."""
-        return replace(self, span_id=span_id)
+        return self._replace(span_id=span_id)
 
 
 _context: contextvars.ContextVar[TraceContext | None] = contextvars.ContextVar("fr_trace", default=None)

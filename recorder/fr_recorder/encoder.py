@@ -348,11 +348,11 @@ def _with_hits(event: dict[str, Any], hits: list[Redaction]) -> dict[str, Any]:
 
 def http_outcome(crossing: RecordedHttp) -> str:
     """The status of an exchange: what the program got, not whether it was pleased."""
-    if crossing.end in ("error", "cancelled"):
-        return crossing.end
-    if crossing.status is None:
+    if crossing.end == "cancelled":
+        return "cancelled"
+    if crossing.end in ("error", "cut") or crossing.error is not None:
         return "error"
-    if crossing.status >= 400:
+    if crossing.status is None or crossing.status >= 400:
         return "error"
     return "abandoned" if crossing.end == "abandoned" else "ok"
 

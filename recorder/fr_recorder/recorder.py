@@ -6,8 +6,7 @@ import atexit
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fr_schema.errors import FlightError
 from fr_schema.ids import new_trace_id, new_writer_id
@@ -35,8 +34,7 @@ _LAST_BATCH_WAIT_S = 10.0
 DURABILITIES = ("os", "group", "sync")
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """How to record.
 
     Attributes:
@@ -74,7 +72,8 @@ class Config:
             "code_version": get("FR_CODE_VERSION"),
             "code_dirty": None if not dirty else dirty == "1",
         }
-        return Config(store=chosen_store(store), **{**found, **{k: v for k, v in given.items() if v is not None}})
+        settings: dict[str, Any] = {**found, **{k: v for k, v in given.items() if v is not None}}
+        return Config(store=chosen_store(store), **settings)
 
 
 class Recorder:
@@ -163,7 +162,7 @@ class Recorder:
         self.writer.abandon()
         self.reads.forget()
         self.output.forget()
-        self.config = replace(self.config, lane=lane)
+        self.config = self.config._replace(lane=lane)
         lanes.set_root_lane(lane)
         os.environ["FR_LANE"] = lane
         self.writer = self._new_writer()
@@ -267,7 +266,7 @@ def start(config: Config) -> Recorder | None:
         return _recorder
     if config.durability not in DURABILITIES:
         tell("durability", f"fr: durability is {config.durability!r}, not one of {', '.join(DURABILITIES)}; using group")
-        config = replace(config, durability="group")
+        config = config._replace(durability="group")
     try:
         store = open_store(config.store)
     except Exception as error:  # noqa: BLE001 - a store that cannot be opened must not stop the program

@@ -27,7 +27,7 @@ from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
 
 from .journal import sync_folder
 
-__all__ = ["Sealed", "journal_files", "seal_dead_journals", "seal_journal"]
+__all__ = ["EarlierBlobs", "Sealed", "journal_files", "seal_dead_journals", "seal_journal"]
 
 _ROW_GROUP = {EVENTS: 65_536, BLOBS: 8_192}
 _BLOOM_COLUMNS = {EVENTS: ("record_id", "ext_trace_id"), BLOBS: ("blob_id",)}
@@ -106,7 +106,7 @@ def seal_journal(store: str, writer: str, seq: int, path: str) -> Sealed | None:
 
 def _seal(store: str, writer: str, seq: int, path: str, data: bytes) -> Sealed:
     folded = fold_journal(data)
-    builder = RowBuilder(folded, _Lookup(store, writer, path), writer=writer, continued=_is_continued(store, writer, seq, folded))
+    builder = RowBuilder(folded, EarlierBlobs(store, writer, path), writer=writer, continued=_is_continued(store, writer, seq, folded))
     events = builder.event_rows()
     blobs = builder.blob_rows()
     files = [
@@ -130,8 +130,11 @@ def _is_continued(store: str, writer: str, seq: int, folded: FoldedJournal) -> b
         return False
 
 
-class _Lookup:
-    """Finds blobs that the same writer stored in another file: still a journal, or sealed already."""
+class EarlierBlobs:
+    """Finds blobs that a writer stored in another file than its own ``own``: still a journal, or sealed already.
+
+    Files are read when a blob is first asked for.
+    """
 
     def __init__(self, store: str, writer: str, own: str) -> None:
         self._store = store

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .frames import BlobRecord, Damage, EventRecord, read_frames, read_records
-from .ids import SPAN_ID_BYTES, TRACE_ID_BYTES
+from .ids import SPAN_ID_BYTES, TRACE_ID_BYTES, day_of_trace
 
-__all__ = ["Blob", "FoldedJournal", "Reads", "Span", "fold_journal"]
+__all__ = ["Blob", "FoldedJournal", "Reads", "Span", "fold_journal", "keep_blob"]
 
 _LATEST_US = 253_402_300_799_999_999
 
@@ -68,6 +68,7 @@ class FoldedJournal:
         reads: by trace, lane and source.
         outputs: by trace and stream, lists of output events and whether each was salvaged.
         blobs: by id.
+        blobs_of_other_days: by id and day, what was stored once more for traces of another day than the one in ``blobs``.
         damage: stretches that could not be read.
         orphan_ends: ends whose begin was lost, by trace and span id, and whether each was salvaged.
         program: ``packages``, ``code`` and ``seams`` of the process, as far as they are known.
@@ -81,6 +82,7 @@ class FoldedJournal:
     reads: dict[tuple[str, str, str], Reads] = field(default_factory=dict)
     outputs: dict[tuple[str, str], list[tuple[dict[str, Any], bool]]] = field(default_factory=dict)
     blobs: dict[bytes, Blob] = field(default_factory=dict)
+    blobs_of_other_days: dict[tuple[bytes, str], Blob] = field(default_factory=dict)
     damage: list[Damage] = field(default_factory=list)
     orphan_ends: dict[tuple[str, str], tuple[dict[str, Any], bool]] = field(default_factory=dict)
     program: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -98,10 +100,20 @@ def fold_journal(data: bytes | memoryview) -> FoldedJournal:
             if isinstance(record, Damage):
                 folded.damage.append(record)
             elif isinstance(record, BlobRecord):
-                folded.blobs.setdefault(record.blob_id, Blob(record.kind, record.data, record.trace_id, folded.last_at))
+                blob = Blob(record.kind, record.data, record.trace_id, folded.last_at)
+                keep_blob(folded.blobs, folded.blobs_of_other_days, record.blob_id, blob)
             else:
                 _take_event(folded, record, item.salvaged)
     return folded
+
+
+def keep_blob(blobs: dict[bytes, Blob], of_other_days: dict[tuple[bytes, str], Blob], blob_id: bytes, blob: Blob) -> None:
+    """Take a blob, once for each day: a partition is to be readable alone."""
+    known = blobs.setdefault(blob_id, blob)
+    if known.trace_id[:6] != blob.trace_id[:6]:
+        day = day_of_trace(blob.trace_id.hex())
+        if day_of_trace(known.trace_id.hex()) != day:
+            of_other_days.setdefault((blob_id, day), blob)
 
 
 def _take_event(folded: FoldedJournal, record: EventRecord, salvaged: bool) -> None:

@@ -166,6 +166,8 @@ class ModelReader:
         if decoded.error_type is not None:
             row["error_type"], row["error_message"] = decoded.error_type, decoded.error_message
             row["status"] = "error"
+        elif row["status"] == "ok" and row["response_end"] == "closed" and decoded.stream and decoded.finish_reason is None:
+            row["status"] = "abandoned"
         self._fill_prompt(row, decoded, exchange)
         self._fill_answer(row, decoded)
         self._fill_cost(row, decoded)

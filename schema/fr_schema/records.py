@@ -26,7 +26,10 @@ Redaction = tuple[str, str, int]
 
 
 class HeaderEvent(TypedDict, total=False):
-    """First event of every journal file: who writes, and since when."""
+    """First event of every journal file: who writes, and since when.
+
+    ``resumed``: the process had said goodbye when it began this file, and has its row already.
+    """
 
     t: Literal["header"]
     format: int
@@ -47,6 +50,7 @@ class HeaderEvent(TypedDict, total=False):
     region: str | None
     code_version: str | None
     code_dirty: bool | None
+    resumed: bool
 
 
 class BeginEvent(TypedDict, total=False):
@@ -153,7 +157,11 @@ class ProgramEvent(TypedDict, total=False):
 
 
 class CloseEvent(TypedDict, total=False):
-    """Last event of a journal that was closed in order."""
+    """Last event of a journal file that was closed in order.
+
+    ``next``: the number of the file that continues it, and repeats what is open. When something follows all the same, that file
+    could not be begun.
+    """
 
     t: Literal["close"]
     n: int

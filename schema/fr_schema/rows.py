@@ -10,7 +10,7 @@ from typing import Any
 from .cells import fit_blob_row, fit_event_row, is_text, json_cell
 from .columns import BLOB_COLUMNS, EVENT_COLUMNS
 from .event_columns import http_columns, http_replay_level, tool_columns, tool_replay_level
-from .fold import Blob, FoldedJournal, Span
+from .fold import Blob, FoldedJournal, Span, keep_blob
 from .frames import Damage
 from .ids import derived_blob_id, is_trace_id, record_id, trace_of_writer
 from .model_rows import ModelReader
@@ -57,6 +57,7 @@ class RowBuilder:
         said = folded.closed is not None and folded.closed.get("next") is not None
         self._continued = said if continued is None else continued
         self._derived: dict[bytes, Blob] = {}
+        self._derived_for_other_days: dict[tuple[bytes, str], Blob] = {}
         self._rows: list[Row] = []
         self._unfit: list[Damage] = []
         self._models = ModelReader(self.blob, self._keep, self._earlier)
@@ -90,7 +91,7 @@ class RowBuilder:
     def _keep(self, blob_id: bytes, kind: str, data: bytes, trace: str, at: int) -> None:
         """Take a blob that was derived from others."""
         if blob_id not in self._folded.blobs:
-            self._derived.setdefault(blob_id, Blob(kind, data, bytes.fromhex(trace), at))
+            keep_blob(self._derived, self._derived_for_other_days, blob_id, Blob(kind, data, bytes.fromhex(trace), at))
 
     def event_rows(self) -> list[Row]:
         """All rows of the events table, in the order of their sequence numbers. What cannot be made into a row becomes a gap."""
@@ -131,24 +132,26 @@ class RowBuilder:
     def blob_rows(self) -> list[Row]:
         """All rows of the blobs table that this file adds. Call after :meth:`event_rows`, which derives blobs."""
         started = self._header.get("started")
+        stored = [*self._folded.blobs.items(), *self._derived.items()]
+        for again in (self._folded.blobs_of_other_days, self._derived_for_other_days):
+            stored += [(blob_id, blob) for (blob_id, _), blob in again.items()]
         rows = []
-        for source in (self._folded.blobs, self._derived):
-            for blob_id, blob in source.items():
-                row = {
-                    **_EMPTY_BLOB,
-                    "blob_id": blob_id,
-                    "kind": blob.kind,
-                    "writer_id": self._writer,
-                    "first_trace_id": blob.trace_id,
-                    "recorded_at": blob.at or (started if isinstance(started, int) else 0),
-                    "size": len(blob.data),
-                    "text": is_text(blob.data),
-                    "codec": "none",
-                    "cipher": "none",
-                    "data": blob.data,
-                }
-                fit_blob_row(row)
-                rows.append(row)
+        for blob_id, blob in stored:
+            row = {
+                **_EMPTY_BLOB,
+                "blob_id": blob_id,
+                "kind": blob.kind,
+                "writer_id": self._writer,
+                "first_trace_id": blob.trace_id,
+                "recorded_at": blob.at or (started if isinstance(started, int) else 0),
+                "size": len(blob.data),
+                "text": is_text(blob.data),
+                "codec": "none",
+                "cipher": "none",
+                "data": blob.data,
+            }
+            fit_blob_row(row)
+            rows.append(row)
         return rows
 
     # -- what rows share

@@ -46,8 +46,7 @@ def judge(budget: Budget, value: float | None) -> Verdict:
 
 
 _COLD = (
-    "after 20 ms without work, code and data have left the caches: redacting a 2 KB answer takes 23 µs in a loop and 150 µs or more after a "
-    "pause, and any recorder in Python pays this"
+    "after 20 ms without work code and data have left the caches: redacting a 2 KB answer is 23 µs in a loop, 150 µs or more after a pause"
 )
 
 BUDGETS = (
@@ -56,18 +55,18 @@ BUDGETS = (
         "latency added to a 30 KB call, median",
         150,
         "µs",
-        "two thirds are the wait for the answer's frame, which is the promise that kill -9 loses nothing. Redacting, hashing, compressing and "
-        "writing a 2 KB answer takes the writer about 200 µs back to back and 300 to 350 µs here, since " + _COLD + ". Without the wait about "
-        "200 µs stay on fresh prompts and nothing measurable on growing ones. Doing the work on the caller's thread instead saves two "
-        "hand-overs, about 50 to 90 µs, and costs the caller 400 µs of CPU.",
+        "two thirds are the wait for the answer's frame, which is the promise that kill -9 loses nothing. Redacting, hashing, compressing "
+        "and writing a 2 KB answer takes the writer about 200 µs back to back and 300 to 350 µs here, since "
+        f"{_COLD}. Without the wait about 200 µs stay on fresh prompts and nothing measurable on growing ones. Doing the work on the caller's "
+        "thread instead saves two hand-overs, about 50 to 90 µs, and costs the caller 400 µs of CPU.",
     ),
     Budget(
         "survival.on_record",
         "calls on record after kill -9 right behind call 50",
         50,
         "of 50",
-        "a call returned before its frame was written: either the writer took longer than the waiting limit of 50 ms, or a frame was written "
-        "and not found.",
+        "a call returned before its frame was written: either the writer took longer than the waiting limit of 50 ms, or a frame was "
+        "written and not found.",
         at_most=False,
     ),
     Budget(
@@ -75,8 +74,8 @@ BUDGETS = (
         "CPU added on the caller's thread, median",
         60,
         "µs",
-        "the book-keeping of a crossing is 21 µs in a loop and 43 µs after a pause; the rest is waking the writer twice, being woken once, and "
-        "running on behind it: what the writer does to a fresh 30 KB prompt displaces the caller's data from the caches. For a growing "
+        "the book-keeping of a crossing is 21 µs in a loop and 43 µs after a pause; the rest is waking the writer twice, being woken once, "
+        "and running on behind it: what the writer does to a fresh 30 KB prompt displaces the caller's data from the caches. For a growing "
         "conversation the figure is smaller.",
     ),
     Budget(
@@ -84,18 +83,18 @@ BUDGETS = (
         "CPU added to the process, fresh 30 KB prompt, redaction included",
         700,
         "µs",
-        "back to back the writer's work is about 1,200 µs: redaction 450 (of it 200 to 300 in re2, whose automaton meets new text), storing 42 "
-        "parts 270 (their keyed hashes, and the day of the trace formatted anew for each), cutting at message borders 100, two frames compressed "
-        "180, 12 headers redacted one by one 100. The rest is that " + _COLD + ".",
+        "back to back the writer's work is about 1,200 µs: redaction 450 (of it 200 to 300 in re2, whose automaton meets new text), storing "
+        "42 parts 270 (their keyed hashes, and the day of the trace formatted anew for each), cutting at message borders 100, compressing "
+        f"two frames 180, redacting 12 headers one by one 100. The rest is that {_COLD}.",
     ),
     Budget(
         "live_call.added_process_us_growing",
         "CPU added to the process per turn of a growing conversation",
         200,
         "µs",
-        "almost all of it does not depend on the prompt: back to back it is 490 µs, of it 130 for redacting 12 headers, the URL and the code "
-        "location, each scanned by itself although most are the same every time, 70 for two frames, 60 for looking up the day of the trace "
-        "and hashing a comma, and 130 for the answer. Here it doubles, since " + _COLD + ".",
+        "almost all of it does not depend on the prompt: back to back it is 490 µs, of it 130 for redacting 12 headers, the URL and the "
+        "code location, each scanned by itself although most are the same every time, 130 for the answer, 70 for two frames, 60 for the day "
+        f"of the trace and for hashing a comma. Here it doubles, since {_COLD}.",
     ),
     Budget(
         "conversation.sealed_mb",
@@ -111,7 +110,7 @@ BUDGETS = (
         0.20,
         "MB",
         "each frame is compressed by itself so that it can be read by itself, and the JSON of an event, about 1 KB, shrinks only 1.5 times "
-        "alone. A dictionary of 1.4 KB known to writer and reader would give 0.167 MB at the same speed; the whole in one stream is 0.083 MB.",
+        "alone. A dictionary of 1.4 KB known to writer and reader would give 0.167 MB at the same speed; all in one stream is 0.083 MB.",
         digits=3,
     ),
     Budget(

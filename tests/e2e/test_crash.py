@@ -45,13 +45,14 @@ def kill_at_random(kind: str, number: int, workspace: Workspace, upstream: Scrip
         deadline = time.monotonic() + LIMIT_S
         wanted = chance.randrange(1, MOST_CALLS)
         while returned.read_bytes().count(b"\n") < wanted:
-            assert agent.poll() is None, agent.stderr and agent.stderr.read()
+            assert agent.poll() is None, agent.communicate()
             assert time.monotonic() < deadline, "the agent does not get on"
             time.sleep(0.001)
         # Not to synchronise, but to hit any moment of a call.
         time.sleep(chance.uniform(0, 0.015))
         os.kill(agent.pid, signal.SIGKILL)
-        agent.wait()
+        _, said = agent.communicate(timeout=LIMIT_S)
+        assert said == b"", said
     return returned
 
 
@@ -96,7 +97,7 @@ def what_is_on_record(store: PlainStore) -> tuple[dict[str, str], set[str]]:
 
 def check_intents(store: PlainStore, open_calls: set[str], upstream: ScriptedUpstream) -> None:
     """Calls in flight are on record with the whole request that the server got, status open, and no end that was made up."""
-    sent = {json.loads(logged.body)["messages"][-1]["content"]: logged.body for logged in upstream.requests}
+    sent = {json.loads(logged.body)["messages"][-1]["content"]: logged.body for logged in upstream.requests if logged.complete}
     begun = [row for row in store.of_kind("llm_attempt") if row["phase"] == "begin"]
     assert len(begun) >= KILLS // 4, "most kills hit a call that the server had not answered yet"
     for row in begun:

@@ -252,27 +252,15 @@ FAULTS = (
     Fault("aiohttp_tools", "/fault/reset-mid/tool/lines?count=9", "error", 200, "error", "builtins.ConnectionResetError"),
     Fault("aiohttp_tools", "/tool/lines?count=1000&delay_ms=2", "ok", 200, "closed", None),
     Fault("anthropic_messages", "/fault/error-sse/v1/messages", "error", 200, "closed", "overloaded_error"),
-)
-
-NOT_YET = (
     Fault("requests_tools", "/fault/truncate/tool/weather", "error", 200, "cut", None),
     Fault("aiohttp_tools", "/fault/truncate/tool/weather", "error", 200, "cut", None),
     Fault("aiohttp_tools", "/fault/hang-mid/tool/weather", "error", 200, "closed", "builtins.TimeoutError"),
 )
-"""A body that the other side cut, and one that the program timed out on, failed; their rows say how, and yet ``status = ok``."""
 
 
 @pytest.mark.parametrize(
     ("run", "fault"),
-    [
-        *(pytest.param(row.agent, row, id=f"{row.agent} {row.target}") for row in FAULTS),
-        *(
-            pytest.param(
-                row.agent, row, id=f"{row.agent} {row.target}", marks=pytest.mark.xfail(strict=True, reason="http_outcome calls them ok")
-            )
-            for row in NOT_YET
-        ),
-    ],
+    [pytest.param(row.agent, row, id=f"{row.agent} {row.target}") for row in FAULTS],
     indirect=["run"],
 )
 def test_failures_are_recorded_as_what_they_were(run: Recorded, fault: Fault) -> None:

@@ -38,7 +38,6 @@ def test_costly_modules_are_not_loaded(code: str, banned: frozenset[str]) -> Non
     assert _loaded(code) & banned == set()
 
 
-@pytest.mark.xfail(reason="fr_recorder.boundary and fr_recorder.recorder use dataclasses, which imports inspect (about 5 ms)")
 def test_boot_path_does_not_load_inspect() -> None:
     """The injected start does without inspect."""
     assert "inspect" not in _loaded(BOOT)

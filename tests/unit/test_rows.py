@@ -16,11 +16,12 @@ from fr_schema.columns import EVENT_COLUMNS
 from fr_schema.event_columns import http_columns, http_replay_level, tool_replay_level
 from fr_schema.fold import FoldedJournal, fold_journal
 from fr_schema.frames import encode_event, encode_frame
+from fr_schema.ids import day_of_trace
 from fr_schema.rows import Row, RowBuilder
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from recorder_rig import ANSWER, CHAT_URL, OTHER_TRACE, TRACE, Rig, header_facts
+from recorder_rig import ANSWER, CHAT_URL, NEXT_DAY_TRACE, OTHER_TRACE, TRACE, Rig, header_facts
 
 REQUIRED = [column.name for column in EVENT_COLUMNS if column.required]
 HEADER = {"t": "header", **header_facts("w1"), "file": 0}
@@ -116,6 +117,19 @@ def test_parts_of_a_row_are_its_bodies(rig: Rig) -> None:
     assert blobs[call["system_prompt_blob"]]["data"] == b"Be kind."
     assert blobs[call["output_blob"]]["data"] == b"hello"
     assert all(row["size"] == len(row["data"]) and row["text"] for row in blobs.values())
+
+
+def test_each_day_has_all_of_its_parts(rig: Rig) -> None:
+    """A partition can be read alone: what traces of two days share is stored for both, stored parts and derived ones alike."""
+    for trace in (TRACE, NEXT_DAY_TRACE, TRACE, NEXT_DAY_TRACE):
+        rig.http(conversation(2), trace=trace)
+    builder = RowBuilder(rig.folded(), rig.blobs().get)
+    calls = of_kind(builder.event_rows(), "llm_call")
+    blobs = [(row["blob_id"], day_of_trace(row["first_trace_id"].hex())) for row in builder.blob_rows()]
+    assert len(blobs) == len(set(blobs))
+    for call in calls:
+        used = {*call["request_parts"], *call["response_parts"], call["system_prompt_blob"], call["output_blob"]}
+        assert used <= {blob_id for blob_id, day in blobs if day == day_of_trace(call["trace_id"].hex())}
 
 
 def test_each_shown_tool_result_is_one_row_with_an_id_of_its_own(rig: Rig) -> None:

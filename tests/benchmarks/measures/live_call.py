@@ -133,7 +133,7 @@ def _few_rows(figures: CallFigures, names: Sequence[str], prefix: str = "") -> l
 def _growing(bench: Bench) -> Section:
     bench.say("live_call: a growing conversation")
     turns = bench.sizes.turns
-    names = (BASELINE, "jsonl", "fr", AGAIN)
+    names = (BASELINE, "fr", AGAIN)
     with Upstream(answer_characters=_SHORT_ANSWER) as model:
         arguments = {"url": model.url, "calls": turns, "kind": "growing"}
         figures = call_rounds(bench, "live_call", [row_of(name) for name in names], arguments, 0)
