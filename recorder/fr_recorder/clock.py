@@ -126,7 +126,7 @@ def _clock_function(name: str, source: str, read_ns: Callable[[], int], *, as_fl
     """A stand-in for a clock function: an object, because a function as a class attribute would become a method."""
     frame_of, below_of = sys._getframe, _is_below
 
-    def __call__(self: Any) -> float:
+    def __call__(_self: Any) -> float:
         keeper = _keeper
         assert keeper is not None
         now = read_ns()
@@ -140,7 +140,7 @@ def _clock_function(name: str, source: str, read_ns: Callable[[], int], *, as_fl
 
 
 def _sleep_function() -> Any:
-    def __call__(self: Any, seconds: Any, /) -> None:
+    def __call__(_self: Any, seconds: Any, /) -> None:
         keeper = _keeper
         assert keeper is not None
         if inside_crossing() or _is_below[sys._getframe(1).f_globals.get("__name__")]:

@@ -16,18 +16,28 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fr_schema.fold import Blob, FoldedJournal, fold_journal
 from fr_schema.ids import day_of_trace
-from fr_schema.frames import Damage
 from fr_schema.layout import BLOBS, EVENTS, JOURNAL, MANIFESTS, QUARANTINE, journal_path, manifest_path, segment_path
-from fr_schema.rows import RowBuilder
 from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
 
 from .journal import sync_folder
 
-__all__ = ["EarlierBlobs", "Sealed", "journal_files", "seal_dead_journals", "seal_journal"]
+if TYPE_CHECKING:
+    from fr_schema.fold import Blob, FoldedJournal
+    from fr_schema.frames import Damage
+
+__all__ = [
+    "EarlierBlobs",
+    "Sealed",
+    "SealedBlobs",
+    "files_of_manifest",
+    "journal_files",
+    "seal_dead_journals",
+    "seal_journal",
+    "trace_of_journal",
+]
 
 _ROW_GROUP = {EVENTS: 65_536, BLOBS: 8_192}
 _BLOOM_COLUMNS = {EVENTS: ("record_id", "ext_trace_id"), BLOBS: ("blob_id",)}
@@ -74,7 +84,7 @@ def seal_dead_journals(store: str, *, trace: str | None = None) -> list[Sealed]:
     sealed = []
     for writer, seq, path in list(journal_files(store)):
         try:
-            if trace is not None and _trace_of(path) != trace:
+            if trace is not None and trace_of_journal(path) != trace:
                 continue
             done = seal_journal(store, writer, seq, path)
         except FileNotFoundError:
@@ -105,6 +115,9 @@ def seal_journal(store: str, writer: str, seq: int, path: str) -> Sealed | None:
 
 
 def _seal(store: str, writer: str, seq: int, path: str, data: bytes) -> Sealed:
+    from fr_schema.fold import fold_journal
+    from fr_schema.rows import RowBuilder
+
     folded = fold_journal(data)
     builder = RowBuilder(folded, EarlierBlobs(store, writer, path), writer=writer, continued=_is_continued(store, writer, seq, folded))
     events = builder.event_rows()
@@ -125,33 +138,47 @@ def _is_continued(store: str, writer: str, seq: int, folded: FoldedJournal) -> b
     if folded.closed is None or folded.closed.get("next") is None:
         return False
     try:
-        return os.path.exists(manifest_path(store, writer, seq + 1)) or _trace_of(journal_path(store, writer, seq + 1)) is not None
+        return os.path.exists(manifest_path(store, writer, seq + 1)) or trace_of_journal(journal_path(store, writer, seq + 1)) is not None
     except FileNotFoundError:
         return False
 
 
-class EarlierBlobs:
-    """Finds blobs that a writer stored in another file than its own ``own``: still a journal, or sealed already.
+class SealedBlobs:
+    """Finds blobs in the sealed files of one writer. Files are read when a blob is asked for, newest first, and no further than to it."""
 
-    Files are read when a blob is first asked for.
-    """
+    def __init__(self, store: str, writer: str) -> None:
+        self._store = store
+        self._found: dict[bytes, Blob] = {}
+        self._unread = iter(_sealed_blob_files(store, writer))
+
+    def __call__(self, blob_id: bytes) -> Blob | None:
+        while blob_id not in self._found:
+            path = next(self._unread, None)
+            if path is None:
+                return None
+            self._found.update(_blobs_in(path))
+        return self._found[blob_id]
+
+
+class EarlierBlobs:
+    """Finds blobs that a writer stored in another file than its own ``own``: still a journal, or sealed already."""
 
     def __init__(self, store: str, writer: str, own: str) -> None:
         self._store = store
         self._writer = writer
         self._own = own
-        self._found: dict[bytes, Blob] | None = None
+        self._unsealed: dict[bytes, Blob] | None = None
+        self._sealed = SealedBlobs(store, writer)
 
     def __call__(self, blob_id: bytes) -> Blob | None:
-        if self._found is None:
-            self._found = {}
-            for found_id, blob in self._load():
-                self._found.setdefault(found_id, blob)
-        return self._found.get(blob_id)
+        if self._unsealed is None:
+            self._unsealed = dict(self._load())
+        return self._unsealed.get(blob_id) or self._sealed(blob_id)
 
     def _load(self) -> Iterator[tuple[bytes, Blob]]:
-        """Blobs of the other files, oldest first. A file that cannot be read is left out: what needs it says so itself."""
-        yield from _sealed_blobs(self._store, self._writer)
+        """Blobs of the writer's other journal files."""
+        from fr_schema.fold import fold_journal
+
         for writer, _, path in journal_files(self._store):
             if writer != self._writer or path == self._own:
                 continue
@@ -164,33 +191,39 @@ class EarlierBlobs:
             yield from fold_journal(data).blobs.items()
 
 
-def _sealed_blobs(store: str, writer: str) -> Iterator[tuple[bytes, Blob]]:
+def _sealed_blob_files(store: str, writer: str) -> Iterator[str]:
+    """Paths of a writer's sealed blob files, newest first."""
+    folder = os.path.join(store, MANIFESTS, writer)
+    for name in sorted(os.listdir(folder), reverse=True) if os.path.isdir(folder) else ():
+        for path in files_of_manifest(os.path.join(folder, name)):
+            if path.startswith(BLOBS + "/"):
+                yield os.path.join(store, path)
+
+
+def _blobs_in(path: str) -> dict[bytes, Blob]:
+    """The blobs of a sealed file; none when it is damaged, or set aside for it: what needs them says so itself."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    folder = os.path.join(store, MANIFESTS, writer)
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        for path in _blob_files(os.path.join(folder, name)):
-            try:
-                table = pq.read_table(os.path.join(store, path), columns=["blob_id", "kind", "data", "first_trace_id"], partitioning=None)
-            except (OSError, pa.ArrowException):
-                # Damaged, or set aside for it.
-                continue
-            for row in table.to_pylist():
-                yield row["blob_id"], Blob(row["kind"], row["data"], row["first_trace_id"], 0)
+    from fr_schema.fold import Blob
+
+    try:
+        table = pq.read_table(path, columns=["blob_id", "kind", "data", "first_trace_id"], partitioning=None)
+    except (OSError, pa.ArrowException):
+        return {}
+    return {row["blob_id"]: Blob(row["kind"], row["data"], row["first_trace_id"], 0) for row in table.to_pylist()}
 
 
-def _blob_files(manifest: str) -> list[str]:
-    """The blob files that a manifest names; none when it cannot be read."""
+def files_of_manifest(manifest: str) -> list[str]:
+    """The Parquet files that a manifest names, relative to the store; none when it cannot be read."""
     try:
         with open(manifest, encoding="utf-8") as file:
-            names = [str(entry["path"]) for entry in json.load(file)["files"]]
+            return [str(entry["path"]) for entry in json.load(file)["files"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
-    return [name for name in names if name.startswith(BLOBS + "/")]
 
 
-def _trace_of(path: str) -> str | None:
+def trace_of_journal(path: str) -> str | None:
     """The trace in a journal's header, which stands in its first frame; None when that cannot be read. Raises OSError."""
     from fr_schema.frames import HEADER, MAX_PAYLOAD_BYTES, EventRecord, Frame, read_frames, read_records
 
@@ -240,18 +273,19 @@ def write_parquet(path: str, table: str, rows: list[dict[str, Any]]) -> None:
     ]
     blooms = {name: {"ndv": max(len(rows), 1), "fpp": 0.01} for name in _BLOOM_COLUMNS[table]} if len(rows) >= 64 else None
     try:
-        pq.write_table(
-            batch,
+        with pq.ParquetWriter(
             temporary,
+            schema,
             compression="zstd",
             compression_level=3,
             use_dictionary=_leaf_names(schema, dictionary),
-            row_group_size=_ROW_GROUP[table],
             write_page_index=True,
             write_statistics=[name for name in batch.schema.names if name != "data"],
             store_schema=False,
             bloom_filter_options=blooms,
-        )
+        ) as writer:
+            writer.write_table(batch, row_group_size=_ROW_GROUP[table])
+            writer.add_key_value_metadata({key.decode(): value.decode() for key, value in schema.metadata.items()})
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.rename(temporary, path)

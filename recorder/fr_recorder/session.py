@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from fr_schema.frames import MAX_PAYLOAD_BYTES, encode_event
@@ -194,4 +195,4 @@ def _again(event: dict[str, Any], kept: list[str]) -> dict[str, Any]:
 
 def _differences(values: list[int]) -> list[int]:
     """The first value, then each as the difference to the one before."""
-    return [values[0], *(after - before for before, after in zip(values, values[1:], strict=False))]
+    return [values[0], *(after - before for before, after in pairwise(values))]

@@ -93,6 +93,7 @@ def _write_format(path: str) -> None:
     try:
         os.link(temporary, format_path(path))
     except FileExistsError:
+        # Another process has made the store in this moment: its id is everyone's.
         pass
     finally:
         os.unlink(temporary)

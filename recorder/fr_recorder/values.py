@@ -162,7 +162,7 @@ def _rebuild_error(class_name: str, message: str, state: dict[str, Any]) -> Base
     for key, value in state.get("attributes", {}).items():
         try:
             setattr(error, key, value)
-        except Exception:  # noqa: BLE001 - a foreign setter may raise anything; the exception is raised without this attribute
+        except Exception:  # noqa: BLE001, S112 - a foreign setter may raise anything; the exception is raised without this attribute
             continue
     for slot in ("cause", "context"):
         other = state.get(slot)

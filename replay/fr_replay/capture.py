@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from fr_recorder.location import calling_location, describe_location
     from fr_recorder.program import hash_of_file, installed_packages, loaded_code
     from fr_recorder.redact import Redactor
-    from fr_recorder.seal import Sealed, journal_files, seal_dead_journals
-    from fr_recorder.seal import _trace_of as trace_of_journal
+    from fr_recorder.seal import Sealed, SealedBlobs, files_of_manifest, journal_files, seal_dead_journals, trace_of_journal
     from fr_recorder.store import DEFAULT_STORE, OpenStore, chosen_store, read_format
 
 __all__ = [
@@ -58,6 +57,7 @@ __all__ = [
     "Recording",
     "Redactor",
     "Sealed",
+    "SealedBlobs",
     "boot_environment",
     "boundary",
     "calling_location",
@@ -68,6 +68,7 @@ __all__ = [
     "crossings",
     "describe_location",
     "die_like",
+    "files_of_manifest",
     "find_command",
     "hash_of_file",
     "installed_packages",
@@ -107,6 +108,8 @@ _HOMES = {
     "loaded_code": "program",
     "Redactor": "redact",
     "Sealed": "seal",
+    "SealedBlobs": "seal",
+    "files_of_manifest": "seal",
     "journal_files": "seal",
     "seal_dead_journals": "seal",
     "trace_of_journal": "seal",
@@ -124,8 +127,6 @@ _HOMES = {
 }
 """The module of a name; what is not here is a module itself."""
 
-_OTHER_NAMES = {"trace_of_journal": "_trace_of"}
-
 
 if not TYPE_CHECKING:
 
@@ -133,6 +134,6 @@ if not TYPE_CHECKING:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module = importlib.import_module(f"fr_recorder.{_HOMES.get(name, name)}")
-        value = getattr(module, _OTHER_NAMES.get(name, name)) if name in _HOMES else module
+        value = getattr(module, name) if name in _HOMES else module
         globals()[name] = value
         return value

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fr_schema.ids import day_of_trace, trace_time_us
 from fr_schema.layout import BLOBS, EVENTS, QUARANTINE, TABLES, manifest_path, parse_segment_file
 
-from .capture import journal_files, seal_dead_journals, trace_of_journal
+from .capture import files_of_manifest, journal_files, seal_dead_journals, trace_of_journal
 
 __all__ = ["Segments", "find_segments", "segments_of_run", "set_aside"]
 
@@ -42,6 +42,15 @@ class Segments:
         """The same store with only these days' sealed files; journals and notes are shared."""
         files = {table: {day: paths for day, paths in by_day.items() if day in days} for table, by_day in self.files.items()}
         return Segments(files, self.journals, self.notes)
+
+    def add_sealed(self, store: str, writer: str, seq: int) -> None:
+        """Add the files of a segment that was sealed since the store was listed, of the days that are read here."""
+        for name in files_of_manifest(manifest_path(store, writer, seq)):
+            table, folder, _ = name.split("/")
+            of_day = self.files[table].setdefault(folder.removeprefix(_DAY), [])
+            path = os.path.join(store, name)
+            if path not in of_day:
+                of_day.append(path)
 
     @property
     def days(self) -> list[str]:

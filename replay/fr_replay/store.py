@@ -17,13 +17,12 @@ from fr_schema.ids import day_of_trace
 from fr_schema.layout import BLOBS, EVENTS
 
 from .capture import chosen_store, read_format
+from .live import live_tables
 from .segments import Segments, fault_of_parquet, find_segments, set_aside
 from .views import statements_for
 
 if TYPE_CHECKING:
     import duckdb
-
-    from fr_schema.fold import Blob
 
 __all__ = ["Parameters", "Store", "open_store"]
 
@@ -83,6 +82,7 @@ class Store:
 
         Making a view reads the end of every file behind it, so none is made in vain. Raises duckdb.Error for a damaged file.
         """
+        self._live_rows()
         files = self._segments.count
         if self._connection is not None and files != self._connected_files:
             # A narrowed store of ours has set a file aside.
@@ -102,8 +102,9 @@ class Store:
 
         Blobs are those of the days; notes are shared.
         """
+        live = self._live_rows()
         segments = self._segments if days is None else self._segments.of_days(days)
-        narrow = Store(self.path, segments, trace=trace or self._trace, live=self._live_rows())
+        narrow = Store(self.path, segments, trace=trace or self._trace, live=live)
         narrow.while_asking = self.while_asking
         return narrow
 
@@ -205,7 +206,7 @@ class Store:
     def _live_rows(self) -> dict[str, Any]:
         """Arrow tables of the journals that are not sealed yet; None where there are none."""
         if self._live is None:
-            self._live = live_tables(self._segments)
+            self._live = live_tables(self.path, self._segments)
         return self._live
 
     def _set_damaged_aside(self, message: str | None) -> bool:
@@ -247,38 +248,6 @@ def open_store(path: str | None = None) -> Store:
 def duckdb_type(name: str) -> str:
     """The DuckDB type of a column type's name."""
     return f"{_DUCKDB_TYPES[name.removeprefix('list:')]}[]" if name.startswith("list:") else _DUCKDB_TYPES[name]
-
-
-def live_tables(segments: Segments) -> dict[str, Any]:
-    """Rows of the journals that are not sealed, as Arrow tables by table name; None where there are none."""
-    if not segments.journals:
-        return {EVENTS: None, BLOBS: None}
-    import pyarrow as pa
-
-    from fr_schema.arrow_types import BLOBS_SCHEMA, EVENTS_SCHEMA
-    from fr_schema.fold import fold_journal
-    from fr_schema.rows import RowBuilder
-
-    by_writer: dict[str, dict[bytes, Blob]] = {}
-    folded_files = []
-    for writer, _, path in segments.journals:
-        try:
-            with open(path, "rb") as file:
-                folded = fold_journal(file.read())
-        except FileNotFoundError:
-            # Sealed by another command in this moment; its rows are in Parquet that we did not list.
-            continue
-        by_writer.setdefault(writer, {}).update(folded.blobs)
-        # A frame that is being written just now looks torn; the journal of a living process is not damaged for that.
-        folded.damage.clear()
-        folded_files.append((writer, folded))
-    events: list[dict[str, Any]] = []
-    blobs: list[dict[str, Any]] = []
-    for writer, folded in folded_files:
-        builder = RowBuilder(folded, by_writer[writer].get)
-        events += builder.event_rows()
-        blobs += builder.blob_rows()
-    return {EVENTS: pa.Table.from_pylist(events, schema=EVENTS_SCHEMA), BLOBS: pa.Table.from_pylist(blobs, schema=BLOBS_SCHEMA)}
 
 
 def _is_unreadable(path: str) -> bool:

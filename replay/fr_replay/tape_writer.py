@@ -16,14 +16,55 @@ from .store import Store
 __all__ = ["RunRecord", "read_run", "write_tape"]
 
 _CROSSINGS = ("llm_attempt", "http_call", "tool_call", "llm_call")
-_COLUMNS = """
-    kind span_id parent_span_id call_span_id writer_id seq started_at duration_ms status lane lane_seq issue_no
-    deliveries code_location request_method request_url request_headers request_parts request_sent http_status
-    http_version response_headers response_parts response_wire_parts response_encoding response_end response_changed
-    error_type error_message error_state_blob error_state_form tool_name side_effect tool_args_blob tool_result_parts
-    tool_result_form replay_missing redactions operation transport phase nd_source nd_value_parts name redaction_policy
-    redaction_key_id trace_id
-""".split()
+_COLUMNS = [
+    "kind",
+    "span_id",
+    "parent_span_id",
+    "call_span_id",
+    "writer_id",
+    "seq",
+    "started_at",
+    "duration_ms",
+    "status",
+    "lane",
+    "lane_seq",
+    "issue_no",
+    "deliveries",
+    "code_location",
+    "request_method",
+    "request_url",
+    "request_headers",
+    "request_parts",
+    "request_sent",
+    "http_status",
+    "http_version",
+    "response_headers",
+    "response_parts",
+    "response_wire_parts",
+    "response_encoding",
+    "response_end",
+    "response_changed",
+    "error_type",
+    "error_message",
+    "error_state_blob",
+    "error_state_form",
+    "tool_name",
+    "side_effect",
+    "tool_args_blob",
+    "tool_result_parts",
+    "tool_result_form",
+    "replay_missing",
+    "redactions",
+    "operation",
+    "transport",
+    "phase",
+    "nd_source",
+    "nd_value_parts",
+    "name",
+    "redaction_policy",
+    "redaction_key_id",
+    "trace_id",
+]
 
 
 class RunRecord:

@@ -38,8 +38,14 @@ _ANSWER = (
 )
 _MONEY = "tokens_in tokens_out tokens_cache_read tokens_cache_write tokens_reasoning usage_raw cost_usd price_source price_version"
 _TIMES = "ttft_ms provider_ms ratelimit"
-_TRUTH = "phase capture_source replay_level replay_missing redaction_status redactions redaction_policy salvaged sample_weight writer_id seq record_id"
-_HTTP = "request_method request_url request_headers http_status http_version response_headers response_end response_encoding response_wire_parts"
+_TRUTH = (
+    "phase capture_source replay_level replay_missing redaction_status redactions redaction_policy salvaged sample_weight writer_id seq"
+    " record_id"
+)
+_HTTP = (
+    "request_method request_url request_headers http_status http_version response_headers response_end response_encoding"
+    " response_wire_parts"
+)
 
 
 class View(NamedTuple):
@@ -76,22 +82,23 @@ VIEWS: dict[str, View] = {
     ),
     "attempts": View(
         "one row per HTTP exchange with a model's API; retries are rows of their own",
-        f"""SELECT {_pick(_IDENTITY, "call_span_id attempt_no retry_cause backoff_ms", _HTTP, _WHOSE, _MODEL, _PARAMS, _PROMPT, _ANSWER, _MONEY)},
-            {_pick(_TIMES, "lane_seq", _TRUTH)} FROM all_events WHERE kind = 'llm_attempt'""",
+        f"""SELECT {_pick(_IDENTITY, "call_span_id attempt_no retry_cause backoff_ms", _HTTP, _WHOSE, _MODEL, _PARAMS, _PROMPT)},
+            {_pick(_ANSWER, _MONEY, _TIMES, "lane_seq", _TRUTH)} FROM all_events WHERE kind = 'llm_attempt'""",
         {},
     ),
     "tools": View(
         "one row per tool call: as the program made it, or, where that was not recorded, as the conversation shows it",
         f"""SELECT {_pick(_IDENTITY, "tool_name tool_call_id tool_kind side_effect tool_args_blob tool_result_parts tool_result_bytes")},
-            {_pick("tool_result_form", _WHOSE, _TRUTH)} FROM all_events t WHERE kind = 'tool_call' OR kind = 'tool_seen' AND NOT EXISTS (
+            {_pick("tool_result_form", _WHOSE, _TRUTH)} FROM all_events t
+            WHERE kind = 'tool_call' OR kind = 'tool_seen' AND NOT EXISTS (
               SELECT 1 FROM all_events made WHERE made.kind = 'tool_call' AND made.trace_id = t.trace_id AND made.tool_name = t.tool_name
               AND made.started_at <= t.started_at)""",
         {},
     ),
     "http": View(
         "one row per HTTP exchange that is not a model call",
-        f"""SELECT {_pick(_IDENTITY, _HTTP, "operation server_address transport request_parts request_bytes response_parts response_bytes")},
-            {_pick("ttft_ms", _WHOSE, _TRUTH)} FROM all_events WHERE kind = 'http_call'""",
+        f"""SELECT {_pick(_IDENTITY, _HTTP, "operation server_address transport request_parts request_bytes")},
+            {_pick("response_parts response_bytes ttft_ms", _WHOSE, _TRUTH)} FROM all_events WHERE kind = 'http_call'""",
         {},
     ),
     "messages": View(
@@ -143,23 +150,29 @@ VIEWS: dict[str, View] = {
     ),
     "processes": View(
         "one row per recorded Python process",
-        f"""SELECT {_pick("trace_id run_id started_at ended_at duration_ms status name lane host pid interpreter packages seams code_files")},
-            {_pick("code_version code_dirty service environment region writer_id redaction_policy phase")} FROM all_events WHERE kind = 'process'""",
+        f"""SELECT {_pick("trace_id run_id started_at ended_at duration_ms status name lane host pid interpreter packages seams")},
+            {_pick("code_files code_version code_dirty service environment region writer_id redaction_policy phase")}
+            FROM all_events WHERE kind = 'process'""",
         {},
     ),
     "traces": View(
         "one row per trace: a run under `fr record`, or a served request",
-        """WITH own AS (SELECT * FROM all_events WHERE kind IN ('run', 'span', 'process', 'llm_call', 'tool_call', 'tool_seen', 'http_call', 'gap'))
+        """WITH own AS (SELECT * FROM all_events
+              WHERE kind IN ('run', 'span', 'process', 'llm_call', 'tool_call', 'tool_seen', 'http_call', 'gap'))
             SELECT lower(hex(trace_id)) AS trace_id, lower(hex(any_value(run_id))) AS run_id,
-            coalesce(max(name) FILTER (kind = 'run'), arg_min(name, started_at) FILTER (kind = 'span'), max(name) FILTER (kind = 'process')) AS name,
+            coalesce(max(name) FILTER (kind = 'run'), arg_min(name, started_at) FILTER (kind = 'span'), max(name) FILTER (kind = 'process'))
+              AS name,
             min(started_at) AS started_at, max(coalesce(ended_at, started_at)) AS ended_at,
-            coalesce(max(duration_ms) FILTER (kind = 'run'), (epoch_us(max(coalesce(ended_at, started_at))) - epoch_us(min(started_at))) / 1000.0)
-              AS duration_ms,
-            CASE WHEN count(*) FILTER (kind = 'run') > 0 THEN CASE WHEN max(phase) FILTER (kind = 'run') = 'end' THEN max(status) FILTER (kind = 'run') ELSE 'open' END
-                 WHEN count(*) FILTER (kind = 'span' AND parent_span_id IS NULL) > 0 THEN max(status) FILTER (kind = 'span' AND parent_span_id IS NULL)
+            coalesce(max(duration_ms) FILTER (kind = 'run'),
+              (epoch_us(max(coalesce(ended_at, started_at))) - epoch_us(min(started_at))) / 1000.0) AS duration_ms,
+            CASE WHEN max(phase) FILTER (kind = 'run') = 'end' THEN max(status) FILTER (kind = 'run')
+                 WHEN count(*) FILTER (kind = 'run') > 0 THEN 'open'
+                 WHEN count(*) FILTER (kind = 'span' AND parent_span_id IS NULL) > 0
+                   THEN max(status) FILTER (kind = 'span' AND parent_span_id IS NULL)
                  WHEN count(*) FILTER (kind = 'llm_call' AND status = 'error') > 0 THEN 'error' ELSE 'ok' END AS status,
             max(exit_code) AS exit_code,
-            count(*) FILTER (kind = 'llm_call') AS llm_calls, count(*) FILTER (kind = 'llm_call' AND status = 'error') AS llm_errors,
+            count(*) FILTER (kind = 'llm_call') AS llm_calls,
+            count(*) FILTER (kind = 'llm_call' AND status = 'error') AS llm_errors,
             count(*) FILTER (kind = 'tool_call' OR kind = 'tool_seen' AND NOT EXISTS (SELECT 1 FROM own made WHERE made.kind = 'tool_call'
               AND made.trace_id = own.trace_id AND made.tool_name = own.tool_name AND made.started_at <= own.started_at)) AS tool_calls,
             count(*) FILTER (kind = 'http_call' AND operation IS NULL) AS http_calls,
@@ -168,9 +181,12 @@ VIEWS: dict[str, View] = {
             count(*) FILTER (kind = 'llm_call' AND cost_usd IS NULL AND status = 'ok') AS calls_without_cost,
             list(DISTINCT coalesce(model_resolved, model_requested) ORDER BY coalesce(model_resolved, model_requested))
               FILTER (kind = 'llm_call' AND coalesce(model_resolved, model_requested) IS NOT NULL) AS models,
-            any_value(session_id) AS session_id, any_value(task_id) AS task_id, any_value(user_ref) AS user_ref, any_value(tenant_id) AS tenant_id,
-            any_value(agent_name) AS agent_name, any_value(agent_version) AS agent_version, any_value(tags) AS tags, any_value(service) AS service,
-            any_value(environment) AS environment, any_value(region) AS region, any_value(host) AS host, any_value(code_version) AS code_version,
+            any_value(session_id) AS session_id, any_value(task_id) AS task_id, any_value(user_ref) AS user_ref,
+            any_value(tenant_id) AS tenant_id,
+            any_value(agent_name) AS agent_name, any_value(agent_version) AS agent_version, any_value(tags) AS tags,
+            any_value(service) AS service,
+            any_value(environment) AS environment, any_value(region) AS region, any_value(host) AS host,
+            any_value(code_version) AS code_version,
             count(*) FILTER (kind = 'process') AS processes, count(*) FILTER (kind = 'gap') AS gaps,
             count(*) FILTER (kind = 'run') > 0 AS is_run
             FROM own GROUP BY trace_id
@@ -201,11 +217,12 @@ MACROS = {
         """CREATE MACRO text_of(parts) AS (
              SELECT string_agg(b.body, '' ORDER BY p.position) FROM (
                SELECT unnest(parts) AS id, generate_subscripts(parts, 1) AS position
-             ) p JOIN (SELECT blob_id, any_value(decode(data)) AS body FROM all_blobs WHERE text GROUP BY blob_id) b ON b.blob_id = p.id)""",
+             ) p JOIN (
+               SELECT blob_id, any_value(decode(data)) AS body FROM all_blobs WHERE text GROUP BY blob_id) b ON b.blob_id = p.id)""",
     ),
     "blob_text": (
         "blob_text(id): the text of one stored part, such as system_prompt_blob, output_blob or tool_args_blob",
-        "CREATE MACRO blob_text(id) AS (SELECT any_value(decode(data)) FROM all_blobs WHERE text AND blob_id = unhex(id))",
+        """CREATE MACRO blob_text(id) AS (SELECT any_value(decode(data)) FROM all_blobs WHERE text AND blob_id = unhex(id))""",
     ),
     "hex_id": ("hex_id(id): an id of the events view as hex text", "CREATE MACRO hex_id(id) AS lower(hex(id))"),
 }

@@ -110,7 +110,12 @@ EVENT_COLUMNS = _columns(
     ("truncated", "text", "○", "which field a limit cut, and by how much"),
     ("lost_before", "int", "○", "on gap rows: how many records are missing"),
     # -- the outcome
-    ("status", "term", "○", "ok, error, cancelled, abandoned (the program left before the end of the answer) or open; NULL where the kind has no outcome"),
+    (
+        "status",
+        "term",
+        "○",
+        "ok, error, cancelled, abandoned (the program left before the end of the answer) or open; NULL where the kind has no outcome",
+    ),
     ("error_type", "text", "○", "exception class or provider error code"),
     ("error_message", "text", "○", "redacted message"),
     ("error_blob", "sha", "○", "the traceback"),

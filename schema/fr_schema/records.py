@@ -90,7 +90,8 @@ class EndEvent(TypedDict, total=False):
 
     ``del`` holds one ``[order, microseconds, size, loop turns]`` per delivery to the program: the headers first
     (when an answer came), then each chunk, then the end. All four are differences: to the delivery before, and for the first to
-    the start of the span (whose order is its ``issue``) and, for loop turns, to 0. Sizes refer to ``wire`` where it is there, else to ``rbody``.
+    the start of the span (whose order is its ``issue``) and, for loop turns, to 0. Sizes refer to ``wire`` where it is there, else
+    to ``rbody``.
     """
 
     t: Literal["end"]

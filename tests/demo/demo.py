@@ -15,7 +15,10 @@ HERE = Path(__file__).resolve().parent
 FOLDER = Path.cwd() / ".demo"
 BIN = Path(sys.executable).parent
 
-QUESTION = "SELECT step, model_requested AS asked_for, model_resolved AS ran, attempts, retry_cause AS retried_for, temperature AS temp, tokens_in, cost_usd FROM calls"
+QUESTION = (
+    "SELECT step, model_requested AS asked_for, model_resolved AS ran, attempts, retry_cause AS retried_for, temperature AS temp,"
+    " tokens_in, cost_usd FROM calls"
+)
 
 
 class Failed(Exception):

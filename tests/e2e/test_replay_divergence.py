@@ -184,7 +184,8 @@ def test_the_end_of_a_killed_record_is_no_divergence(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     program = PROGRAM.replace('"one more"}]))', '"one more"}]))\nimport signal, threading\n'
                               'threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()\n'
-                              'openai.OpenAI(base_url=os.environ["FR_TEST_UPSTREAM"] + "/fault/timeout/v1", api_key="k").chat.completions.create(\n'
+                              'url = os.environ["FR_TEST_UPSTREAM"] + "/fault/timeout/v1"\n'
+                              'openai.OpenAI(base_url=url, api_key="k").chat.completions.create(\n'
                               '    model="gpt-x", messages=[{"role": "user", "content": "never answered"}])')  # fmt: skip
     recorded = bench.record_program(program)
     assert recorded.code in (-9, 137), recorded.stderr

@@ -26,7 +26,11 @@ from fr_schema.frames import (
 )
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=())),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=())),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -43,16 +47,18 @@ def encode(record: Any) -> bytes:
 
 
 def decoded(record: EventRecord | BlobRecord | Damage) -> Any:
-    return record.event if isinstance(record, EventRecord) else tuple(record.__getattribute__(n) for n in ("blob_id", "trace_id", "kind", "data"))
+    return (
+        record.event
+        if isinstance(record, EventRecord)
+        else tuple(record.__getattribute__(n) for n in ("blob_id", "trace_id", "kind", "data"))
+    )
 
 
 @given(st.lists(st.lists(RECORDS, max_size=4), max_size=5), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_any_records_come_back(batches: list[list[Any]], compress: bool) -> None:
     """Whatever JSON has, and any bytes, survive in order."""
-    data = b"".join(
-        encode_frame(n, b"".join(map(encode, batch)), COMPRESSOR if compress else None) for n, batch in enumerate(batches)
-    )
+    data = b"".join(encode_frame(n, b"".join(map(encode, batch)), COMPRESSOR if compress else None) for n, batch in enumerate(batches))
     found = list(read_frames(data))
     assert all(isinstance(frame, Frame) and not frame.salvaged for frame in found)
     back = [[decoded(record) for record in read_records(frame)] for frame in found if isinstance(frame, Frame)]

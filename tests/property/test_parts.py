@@ -54,7 +54,9 @@ def test_segments_are_the_body(text: str) -> None:
         assert segments[cursor.segments - 1].kind == "message" == ELEMENT_KINDS[cursor.key]
 
 
-@given(st.lists(VALUES, min_size=1, max_size=4), st.lists(VALUES, min_size=1, max_size=4), st.dictionaries(TEXT, VALUES, max_size=2), st.data())
+@given(
+    st.lists(VALUES, min_size=1, max_size=4), st.lists(VALUES, min_size=1, max_size=4), st.dictionaries(TEXT, VALUES, max_size=2), st.data()
+)
 @settings(max_examples=200, deadline=None)
 def test_going_on_equals_cutting_the_whole(old: list[Any], new: list[Any], more: dict[str, Any], data: st.DataObject) -> None:
     """A conversation that has grown gives the same segments either way."""

@@ -40,12 +40,18 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def assert_linear(make: Callable[[int], str], run: Callable[[str], object], length: int, limit: float) -> None:
-    """Eight times the length costs far less than 64 times the time, and less than ``limit`` seconds."""
+    """Eight times the length costs far less than 64 times the time, and less than ``limit`` seconds.
+
+    What else the machine does makes some measurements bad, never all of them good: the best of several counts.
+    """
     short, long = make(length // 8), make(length)
     run(short)
-    small, large = seconds(lambda: run(short)), seconds(lambda: run(long))
-    assert large < limit
-    assert large < 24 * max(small, 0.01)
+    ratios = []
+    while not ratios or (min(ratios) >= 24 and len(ratios) < 5):
+        small, large = seconds(lambda: run(short)), seconds(lambda: run(long))
+        assert large < limit
+        ratios.append(large / max(small, 0.01))
+    assert min(ratios) < 24
 
 
 @pytest.mark.parametrize("unit", REPEATED)

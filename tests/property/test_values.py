@@ -20,8 +20,16 @@ from fr_recorder.values import Unreadable, pack, pack_error, unpack, unpack_erro
 TEXT = st.text(st.characters(exclude_categories=()), max_size=10) | st.sampled_from(["$fr", "v", "[[fr:email:k1:abc]]"])
 ZONES = st.sampled_from([datetime.UTC, datetime.timezone(datetime.timedelta(minutes=-210)), zoneinfo.ZoneInfo("America/New_York")])
 HASHABLE = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | st.binary(max_size=8) | st.sampled_from([*Colour, *Level]),
-    lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3) | st.builds(Frozen, TEXT, st.tuples()) | st.builds(Pair, inner, inner),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | TEXT
+    | st.binary(max_size=8)
+    | st.sampled_from([*Colour, *Level]),
+    lambda inner: (
+        st.tuples(inner, inner) | st.frozensets(inner, max_size=3) | st.builds(Frozen, TEXT, st.tuples()) | st.builds(Pair, inner, inner)
+    ),
     max_leaves=4,
 )
 LEAVES = (

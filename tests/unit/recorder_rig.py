@@ -98,7 +98,9 @@ class Rig:
             self.put_begin(crossing, len(body))
         return crossing
 
-    def http(self, body: bytes = b"{}", *, answer: bytes = ANSWER, status: int = 200, headers: Any = JSON_HEADERS, **more: Any) -> RecordedHttp:
+    def http(
+        self, body: bytes = b"{}", *, answer: bytes = ANSWER, status: int = 200, headers: Any = JSON_HEADERS, **more: Any
+    ) -> RecordedHttp:
         """A whole exchange, the answer in one chunk."""
         crossing = self.begin_http(body, **more)
         crossing.answered(status, headers, "HTTP/1.1")

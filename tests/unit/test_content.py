@@ -132,7 +132,11 @@ def test_another_day_stores_everything_again(shelf: Shelf) -> None:
     """The day's partition must not need another day's, also where beginning and end of the conversation are known there."""
     shelf.request(chat(5))
     # Another lane has brought the first and the last part of it into the next day.
-    shelf.request(json.dumps({"model": "m", "messages": [json.loads(chat(5))["messages"][n] for n in (0, 4)]}).encode(), lane="p0/b#0", trace=NEXT_DAY_TRACE)
+    shelf.request(
+        json.dumps({"model": "m", "messages": [json.loads(chat(5))["messages"][n] for n in (0, 4)]}).encode(),
+        lane="p0/b#0",
+        trace=NEXT_DAY_TRACE,
+    )
     parts = shelf.request(chat(6), trace=NEXT_DAY_TRACE)
     assert parts.base is None
     of_next_day = {record.blob_id.hex() for record in shelf.stored if record.trace_id.hex() == NEXT_DAY_TRACE}
@@ -216,7 +220,11 @@ def test_small_values_and_punctuation_are_joined(shelf: Shelf) -> None:
 
 def test_redacted_parts_are_what_is_stored(shelf: Shelf) -> None:
     """Of every part that holds a secret, at each turn, with the same token; the rest of the bytes stay."""
-    messages = [{"role": "user", "content": f"mail {SECRET} please"}, {"role": "user", "content": "or not"}, {"role": "user", "content": f"again {SECRET}"}]
+    messages = [
+        {"role": "user", "content": f"mail {SECRET} please"},
+        {"role": "user", "content": "or not"},
+        {"role": "user", "content": f"again {SECRET}"},
+    ]
     hits = []
     for count in (1, 2, 3):
         parts = shelf.request(json.dumps({"messages": messages[:count], "user": SECRET}).encode())

@@ -80,7 +80,9 @@ def test_location_is_redacted_for_every_kind(rig: Rig) -> None:
         rig.encoder.decision(point),
         rig.encoder.begin_http(RecordedHttp(stand_in, TraceContext(TRACE), rig.lane, "httpx", "GET", CHAT_URL, [], b"", (code, 7))),
         rig.encoder.begin_tool(
-            RecordedTool(stand_in, TraceContext(TRACE), rig.lane, ToolCall("tool_call", "t", {}, "none", "function", (code, 7), {}), pack({}))
+            RecordedTool(
+                stand_in, TraceContext(TRACE), rig.lane, ToolCall("tool_call", "t", {}, "none", "function", (code, 7), {}), pack({})
+            )
         ),
     ]
     for event in events:
@@ -261,7 +263,9 @@ def test_tool_values_are_redacted_leaf_by_leaf(rig: Rig) -> None:
     begin, end = span_of(rig, crossing)
     arguments = unpack(begin["aform"], rig.joined(begin["args"]).decode())
     result = unpack(end["form"], rig.joined(end["result"]).decode())
-    assert isinstance(arguments["pair"], tuple) and arguments["pair"][1].startswith("[[fr:email:") and arguments["to"] == arguments["pair"][1]
+    assert (
+        isinstance(arguments["pair"], tuple) and arguments["pair"][1].startswith("[[fr:email:") and arguments["to"] == arguments["pair"][1]
+    )
     assert result["when"][0] == arguments["to"]
     assert begin["rstatus"] == end["rstatus"] == "redacted"
     assert SECRET.encode() not in bytes_of_store(rig.store)

@@ -49,7 +49,10 @@ def test_only_listed_variables_have_values() -> None:
     assert allowed_environment(ENV) == {"LANG": "C", "OPENAI_BASE_URL": "http://x", "PYTHONHASHSEED": "7"}
 
 
-@pytest.mark.parametrize(("asked", "more"), [("MY_SETTING", {"MY_SETTING"}), (" MY_* , NONE,", {"MY_SETTING", "MY_OTHER"}), ("*", set(ENV) - {"OPENAI_API_KEY", "MY_TOKEN"})])
+@pytest.mark.parametrize(
+    ("asked", "more"),
+    [("MY_SETTING", {"MY_SETTING"}), (" MY_* , NONE,", {"MY_SETTING", "MY_OTHER"}), ("*", set(ENV) - {"OPENAI_API_KEY", "MY_TOKEN"})],
+)
 def test_fr_env_adds_names_and_patterns(asked: str, more: set[str]) -> None:
     """Never one that looks like a secret's, even if asked for."""
     found = allowed_environment({**ENV, "FR_ENV": asked})

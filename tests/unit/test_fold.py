@@ -69,7 +69,9 @@ def test_a_lane_may_go_on_in_the_next_trace() -> None:
     assert parts(folded, 2, OTHER) == ["a", "b"]
 
 
-@pytest.mark.parametrize("delta", [{"base": f"{9:016x}", "keep": 1}, {"base": f"{1:016x}", "keep": 3}, {"base": f"{1:016x}", "keep": -1}, {}])
+@pytest.mark.parametrize(
+    "delta", [{"base": f"{9:016x}", "keep": 1}, {"base": f"{1:016x}", "keep": 3}, {"base": f"{1:016x}", "keep": -1}, {}]
+)
 def test_list_without_its_base_is_unknown(delta: dict[str, Any]) -> None:
     """It is None rather than a guess."""
     assert parts(fold([begin(1, body=["a", "b"]), begin(2, new=["c"], **delta)]), 2) is None

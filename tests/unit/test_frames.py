@@ -124,7 +124,9 @@ def test_zeroed_tail_is_one_stretch_of_damage(keep: int) -> None:
     assert [(d.offset, d.length) for d in damage] == [(STARTS[whole], keep - STARTS[whole] + 5000)]
 
 
-@pytest.mark.parametrize("garbage", [b"x", b"FRJ1", MAGIC * 30, bytes(4096), FRAMES[0][:40]], ids=["byte", "magic", "magics", "page", "half a frame"])
+@pytest.mark.parametrize(
+    "garbage", [b"x", b"FRJ1", MAGIC * 30, bytes(4096), FRAMES[0][:40]], ids=["byte", "magic", "magics", "page", "half a frame"]
+)
 @pytest.mark.parametrize("place", range(5))
 def test_inserted_garbage_is_skipped(garbage: bytes, place: int) -> None:
     """All frames are found; those behind the garbage are salvaged."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,12 +17,14 @@ def feed(reader: BodyReader, data: bytes, cuts: list[int]) -> list[bytes]:
     """The pieces of a stream that arrives in the given cuts."""
     pieces: list[bytes] = []
     borders = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in pairwise(borders):
         pieces += reader.feed(data[start:end])
     return pieces
 
 
-@given(st.lists(st.binary(min_size=1, max_size=50), max_size=6), st.lists(st.integers(0, 400), max_size=8), st.sampled_from([b"", b"x: y\r\n"]))
+@given(
+    st.lists(st.binary(min_size=1, max_size=50), max_size=6), st.lists(st.integers(0, 400), max_size=8), st.sampled_from([b"", b"x: y\r\n"])
+)
 @settings(max_examples=200, deadline=None)
 def test_chunked_body_comes_out(chunks: list[bytes], cuts: list[int], trailer: bytes) -> None:
     """Joined it is the body; the end is known; bytes of the next answer are not taken."""
@@ -74,7 +78,9 @@ def test_length_ends_the_body(cuts: list[int]) -> None:
     assert reader.ended and reader.complete
 
 
-@pytest.mark.parametrize("headers", [[], [("content-length", "x")], [("content-length", "-5")], [("content-length", "1_0")], [("content-length", "²")]])
+@pytest.mark.parametrize(
+    "headers", [[], [("content-length", "x")], [("content-length", "-5")], [("content-length", "1_0")], [("content-length", "²")]]
+)
 def test_without_a_length_only_the_stream_ends_it(headers: list[tuple[str, str]]) -> None:
     """An unusable length is none."""
     reader = BodyReader(headers)

@@ -25,7 +25,16 @@ def test_segment_names_are_read_back(writer: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "w.parquet", "w-1.parquet", "w-0000001.parquet.7.tmp", "w-000001.parquet.7.tmp", "w-000001.json", "-000001.parquet", "a/b-000001.parquet"],
+    [
+        "",
+        "w.parquet",
+        "w-1.parquet",
+        "w-0000001.parquet.7.tmp",
+        "w-000001.parquet.7.tmp",
+        "w-000001.json",
+        "-000001.parquet",
+        "a/b-000001.parquet",
+    ],
 )
 def test_other_names_are_no_segments(name: str) -> None:
     """Files under temporary names, above all."""

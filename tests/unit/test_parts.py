@@ -75,7 +75,9 @@ def test_cursor_stands_behind_the_last_message() -> None:
     assert "".join(segment.text for segment in segments[: cursor.segments]) == text[: cursor.offset]
 
 
-@pytest.mark.parametrize("text", ['{"messages": []}', '{"model": "m"}', "{}", '{"tools": [1]}', '{"messages": {"a": 1}}', '{"prompt": "p"}'])
+@pytest.mark.parametrize(
+    "text", ['{"messages": []}', '{"model": "m"}', "{}", '{"tools": [1]}', '{"messages": {"a": 1}}', '{"prompt": "p"}']
+)
 def test_without_messages_there_is_no_cursor(text: str) -> None:
     """Nothing grows there."""
     assert cut(text)[1] is None
@@ -103,7 +105,16 @@ def test_every_byte_is_kept(text: str) -> None:
 
 NOT_ONE_OBJECT = (
     *("", " ", "[]", "[1]", '"text"', "17", "null", "{", '{"a"', '{"a":', '{"a":1', '{"a":1,', '{"a":1,}', '{"a" 1}', '{"a":1 "b":2}'),
-    *('{"a":1} trailing', '{"a":1}{"b":2}', "{'a':1}", '{"a":01}', '{"a":tru}', '{"messages":[1,]}', '{"messages":[,1]}', '{"messages":[1 2]}'),
+    *(
+        '{"a":1} trailing',
+        '{"a":1}{"b":2}',
+        "{'a':1}",
+        '{"a":01}',
+        '{"a":tru}',
+        '{"messages":[1,]}',
+        '{"messages":[,1]}',
+        '{"messages":[1 2]}',
+    ),
     *('{"messages":[1', '{"messages":[1}', '{"a":"\\x"}', '{"a":"\\u12"}', "{a:1}", "<html></html>", "model=m&prompt=p", "\ufeff{}"),
     *("\x0b{}", "{}\0", "{" + '"a":{' * 100_000, '{"messages":[' + "[" * 100_000, '{"n":' + "9" * 5000 + "}"),
 )
@@ -145,7 +156,7 @@ def test_nothing_new_is_not_growth() -> None:
     assert grown('{"messages":[1]}', '{"messages":[1],"n":2}') is None
 
 
-@pytest.mark.parametrize("rest", ["", "]", "]}", ",", ",2", ",2]", ",2]]", "2]}", ",]}", ", 2] trailing }", "}", ',2]}x', ',2,"a":3}'])
+@pytest.mark.parametrize("rest", ["", "]", "]}", ",", ",2", ",2]", ",2]]", "2]}", ",]}", ", 2] trailing }", "}", ",2]}x", ',2,"a":3}'])
 def test_rest_that_does_not_fit_is_refused(rest: str) -> None:
     """A rest that is not the end of an object after an element is None, never an exception."""
     assert cut_list(rest, "messages") is None

@@ -16,7 +16,10 @@ KEY = bytes(32)
 
 def test_packages_are_read_off_metadata_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of every entry of sys.path, the first one wins; entries that are not there are passed over."""
-    for folder, names in (("a", ["Some_Package-1.2.dist-info", "old-0.9.egg-info", "module.py"]), ("b", ["some_package-9.9.dist-info", "odd.dist-info"])):
+    for folder, names in (
+        ("a", ["Some_Package-1.2.dist-info", "old-0.9.egg-info", "module.py"]),
+        ("b", ["some_package-9.9.dist-info", "odd.dist-info"]),
+    ):
         for name in names:
             (tmp_path / folder / name).mkdir(parents=True)
     monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "gone"), str(tmp_path / "b")])

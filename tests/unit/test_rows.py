@@ -230,7 +230,9 @@ HOSTILE = (
     '{"model":"m","messages":[{"role":"user","content":NaN}],"stream":"yes","tool_choice":{"x":Infinity}}',
 )
 HOSTILE_ANSWERS = (
-    b'{"model":"\\ud800","id":5,"choices":[{"finish_reason":"\\udfff","message":{"content":"\\ud83d"}}],"usage":{"prompt_tokens":' + b"9" * 30 + b"}}",
+    b'{"model":"\\ud800","id":5,"choices":[{"finish_reason":"\\udfff","message":{"content":"\\ud83d"}}],"usage":{"prompt_tokens":'
+    + b"9" * 30
+    + b"}}",
     b'{"choices":[],"usage":[]}',
     b'{"choices":"x","usage":{"prompt_tokens":-1,"completion_tokens":1e300}}',
     b"[1,2]",
@@ -327,7 +329,9 @@ def test_end_without_a_begin_is_a_row(ended: dict[str, Any], kind: str) -> None:
 def test_lost_header_does_not_lose_the_rest() -> None:
     """The writer's name comes with the file; damage is reported in the first trace that is known."""
     whole = encode_frame(0, encode_event({**HEADER, "n": 0, "at": 1}))
-    rest = encode_frame(1, b"".join(encode_event({"n": n, "at": 5, "trace": OTHER_TRACE, **event}) for n, event in enumerate((begin(), end()))))
+    rest = encode_frame(
+        1, b"".join(encode_event({"n": n, "at": 5, "trace": OTHER_TRACE, **event}) for n, event in enumerate((begin(), end())))
+    )
     rows = RowBuilder(fold_journal(whole[:-1] + rest), writer="w00000000001-a-7-b").event_rows()
     check(rows, [])
     assert sorted(row["kind"] for row in rows) == ["gap", "http_call"]
@@ -393,7 +397,12 @@ def test_hand_made_call(rig: Rig) -> None:
     rows = rig.rows()
     check(rows, [])
     (row,) = of_kind(rows, "llm_call")
-    assert (row["provider"], row["model_requested"], row["model_resolved"], row["model_resolved_source"]) == ("acme", "m-large", "m-large-7", "declared")
+    assert (row["provider"], row["model_requested"], row["model_resolved"], row["model_resolved_source"]) == (
+        "acme",
+        "m-large",
+        "m-large-7",
+        "declared",
+    )
     assert (row["tokens_in"], row["tokens_out"], row["temperature"], row["transport"], row["served_by"]) == (5, 2, 1.0, "manual", "primary")
 
 
@@ -411,7 +420,14 @@ def test_hand_made_call_with_odd_facts(rig: Rig) -> None:
 
 
 def level(**columns: Any) -> Row:
-    row = {"request_parts": [], "http_status": 200, "response_parts": [], "redaction_status": "clean", "tool_result_parts": [], "error_state_blob": None}
+    row = {
+        "request_parts": [],
+        "http_status": 200,
+        "response_parts": [],
+        "redaction_status": "clean",
+        "tool_result_parts": [],
+        "error_state_blob": None,
+    }
     return row | columns
 
 

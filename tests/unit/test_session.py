@@ -185,7 +185,10 @@ def test_goodbye_ends_what_the_program_left_unread(rig: Rig) -> None:
     rig.begin_http(body(2))
     rig.close()
     rows = [row for row in rig.rows() if row["kind"] == "llm_attempt"]
-    assert [(row["phase"], row["status"], row["response_end"]) for row in rows] == [("begin", "open", None), ("end", "abandoned", "abandoned")]
+    assert [(row["phase"], row["status"], row["response_end"]) for row in rows] == [
+        ("begin", "open", None),
+        ("end", "abandoned", "abandoned"),
+    ]
     assert rig.joined(rows[1]["response_parts"]) == b"half of "
 
 

@@ -123,9 +123,7 @@ def test_what_is_no_store_says_what_it_is(tmp_path: Path) -> None:
 def test_threads_and_processes_that_open_at_once_agree(tmp_path: Path) -> None:
     """The first one's FORMAT is everyone's, and it is whole."""
     script = "import sys; from fr_recorder.store import open_store; print(open_store(sys.argv[1]).store_id)"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "s")], stdout=subprocess.PIPE, text=True) for _ in range(3)
-    ]
+    processes = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "s")], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     found: set[str] = set()
     threads = [threading.Thread(target=lambda: found.add(open_store(str(tmp_path / "t")).store_id)) for _ in range(8)]
     for thread in threads:

@@ -7,6 +7,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from itertools import pairwise
 
 import brotli
 import pytest
@@ -37,7 +38,7 @@ IDS = [*ENCODERS, "bare deflate"]
 
 def chunks_of(data: bytes, cuts: list[int]) -> list[bytes]:
     borders = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    return [data[start:end] for start, end in zip(borders, borders[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(borders)]
 
 
 @pytest.mark.parametrize(("name", "encode"), ALL, ids=IDS)

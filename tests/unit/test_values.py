@@ -54,17 +54,50 @@ PLAIN: tuple[Any, ...] = (
 )
 
 RICH: tuple[Any, ...] = (
-    *((), (1,), (1, [2, (3,)]), {1, 2}, frozenset(("a", (1, 2))), {1: "a", (2, 3): "b", None: "c"}, {"$fr": (1,)}, [float("inf"), {"x": ()}]),
+    *(
+        (),
+        (1,),
+        (1, [2, (3,)]),
+        {1, 2},
+        frozenset(("a", (1, 2))),
+        {1: "a", (2, 3): "b", None: "c"},
+        {"$fr": (1,)},
+        [float("inf"), {"x": ()}],
+    ),
     *(bytearray(b"ab"), [b"bytes"], complex(1, -2), {"k": {1: {2: {3: ()}}}}),
     *(datetime.datetime(2026, 3, 29, 2, 30, 1, 5), datetime.datetime(2026, 10, 25, 2, 30, fold=1)),
     *(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), datetime.datetime(2026, 1, 1, tzinfo=PLUS_TWO)),
     *(datetime.datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=1), BERLIN, datetime.UTC),
     *(datetime.date(2026, 1, 1), datetime.time(1, 2, 3, 4), datetime.time(1, tzinfo=PLUS_TWO), datetime.timedelta(-1, 5, 6)),
-    *(decimal.Decimal("1.10"), decimal.Decimal("-0"), fractions.Fraction(1, 3), uuid.UUID(int=5), pathlib.Path("a/b"), pathlib.PurePosixPath("c")),
+    *(
+        decimal.Decimal("1.10"),
+        decimal.Decimal("-0"),
+        fractions.Fraction(1, 3),
+        uuid.UUID(int=5),
+        pathlib.Path("a/b"),
+        pathlib.PurePosixPath("c"),
+    ),
     *(ipaddress.ip_address("10.0.0.1"), range(1, 9, 2), slice(1, 2), collections.deque([1, 2], maxlen=3), collections.Counter("aab")),
     *(collections.OrderedDict(b=1, a=2), collections.defaultdict(list, a=[1])),
-    *(Plain("a", [1, (2,)]), Frozen("a", (1, 2)), Slotted("a", Plain("b")), FrozenSlotted("a", {1}), Order(number=1, lines=["x"], extra={"y": 1.5})),
-    *(Colour.RED, Colour.BLUE, Level.LOW, Flags.A | Flags.B, [Colour.RED], Pair(1, (2,)), WithState([1]), Table(a=1), Text("t"), Shelf([1, 2])),
+    *(
+        Plain("a", [1, (2,)]),
+        Frozen("a", (1, 2)),
+        Slotted("a", Plain("b")),
+        FrozenSlotted("a", {1}),
+        Order(number=1, lines=["x"], extra={"y": 1.5}),
+    ),
+    *(
+        Colour.RED,
+        Colour.BLUE,
+        Level.LOW,
+        Flags.A | Flags.B,
+        [Colour.RED],
+        Pair(1, (2,)),
+        WithState([1]),
+        Table(a=1),
+        Text("t"),
+        Shelf([1, 2]),
+    ),
     *(int, Order, function, len, datetime.datetime.fromtimestamp),
 )
 
@@ -150,15 +183,15 @@ def circle() -> Any:
 
 UNSTORABLE: dict[str, Callable[[], Any]] = {
     "a lambda": lambda: lambda: 1,
-    "a local class": lambda: type("Local", (), {})(),
+    "a local class": lambda: type("Local", (), {})(),  # noqa: PLW0108 - an instance is the case
     "a generator": lambda: (n for n in [1]),
-    "an open file": lambda: open(os.devnull),
+    "an open file": lambda: open(os.devnull),  # noqa: SIM115 - an open file is the case
     "a lock": threading.Lock,
     "a circle": circle,
     "nested too deeply": lambda: deep(100),
     "nested beyond all bounds": lambda: deep(100_000),
     "nobody may look": Unlooked,
-    "an iterator of a file": lambda: map(str, open(os.devnull)),
+    "an iterator of a file": lambda: map(str, open(os.devnull)),  # noqa: SIM115 - an open file is the case
     "a bound method": lambda: Plain("a").__init__,
     "an integer of too many digits": lambda: 10**5000,
     "a lock deep inside": lambda: {"a": [1, threading.Lock()]},
@@ -188,7 +221,11 @@ BAD: tuple[tuple[str, str, str], ...] = (
     ("typed", '{"$fr":"global","v":"os:no_such_name"}', "AttributeError"),
     ("typed", '{"$fr":"tuple"}', "KeyError"),
     ("typed", '{"$fr":"datetime","v":"yesterday","fold":0}', "ValueError"),
-    ("typed", '{"$fr":"object","make":{"$fr":"global","v":"packed_types:Plain"},"args":[1,2,3,4],"state":null,"items":null,"pairs":null}', "TypeError"),
+    (
+        "typed",
+        '{"$fr":"object","make":{"$fr":"global","v":"packed_types:Plain"},"args":[1,2,3,4],"state":null,"items":null,"pairs":null}',
+        "TypeError",
+    ),
     ("typed", "[" * 100_000, "RecursionError"),
     ("repr", "x", "could not be stored"),
     ("future", "x", "could not be stored"),
@@ -297,7 +334,9 @@ def test_class_that_is_not_there_has_a_stand_in() -> None:
 @pytest.mark.parametrize("class_name", ["builtins.int", "os.system", "json.dumps", "packed_types.Plain"])
 def test_only_exceptions_are_made(class_name: str) -> None:
     """A name that is no exception class is not called."""
-    assert type(unpack_error(class_name, "m", "json", '{"args": []}')).__doc__ == f"stands in for {class_name}, which cannot be imported here"
+    assert (
+        type(unpack_error(class_name, "m", "json", '{"args": []}')).__doc__ == f"stands in for {class_name}, which cannot be imported here"
+    )
 
 
 @pytest.mark.parametrize(("form", "data"), [("repr", "x"), ("json", "[1]"), ("json", "{"), ("json", "5")])

@@ -46,7 +46,7 @@ def install(module: ModuleType) -> None:
         try:
             answer = crossing.serve()
         except RecordedFailure as failure:
-            raise _failure(module, failure, self, conn, url) from None
+            raise _failure(failure, self, conn, url) from None
         if answer is not None:
             return _served(answer, self, method, url, retries, options)
         preload = options.pop("preload_content", True)
@@ -134,7 +134,7 @@ def _served(answer: Answer, pool: Any, method: str, url: str, retries: Any, opti
     )
 
 
-def _failure(module: Any, failure: RecordedFailure, pool: Any, conn: Any, url: str) -> BaseException:
+def _failure(failure: RecordedFailure, pool: Any, conn: Any, url: str) -> BaseException:
     """The recorded exception; urllib3's own take the pool or the connection as an argument."""
     import urllib3.exceptions as known
 

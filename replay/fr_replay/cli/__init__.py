@@ -1,0 +1,1 @@
+"""The ``fr`` command line."""

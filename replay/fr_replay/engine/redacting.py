@@ -76,7 +76,10 @@ class Redacting:
                 " whether the requests are equal; set FR_KEYS to the folder with the store's key"
             )
         if self._redactor.policy_id != self._policy:
-            return f"the record was redacted under the policy {self._policy}, and this fr has {self._redactor.policy_id}; use the fr that recorded it"
+            return (
+                f"the record was redacted under the policy {self._policy}, and this fr has {self._redactor.policy_id};"
+                " use the fr that recorded it"
+            )
         if self._redactor.key_id != self._key_id:
             return f"the record was redacted with the key {self._key_id}, and this machine has {self._redactor.key_id}"
         return None
