@@ -9,8 +9,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-from fr_schema.ids import new_trace_id
-
 from . import boundary, crossings, lanes, real
 from .boundary import ToolCall, ToolCrossing
 from .context import TraceContext, current_context, labels_of, reset_context, set_context
@@ -40,7 +38,7 @@ def init(
     Args:
         store: path; else ``FR_STORE``, else ``./.flightrecorder``.
         service, environment, region: labels of every row; else ``FR_SERVICE`` and so on.
-        durability: ``os``, ``group`` (default) or ``sync``; see docs/durability.md.
+        durability: ``os``, ``group`` (default) or ``sync``; see docs/recording.md.
         code_version: commit or release of the program.
     """
     if current_recorder() is not None or boundary.backend() is not None:
@@ -67,7 +65,7 @@ def _begin(store: str | None, given: dict[str, Any]) -> bool:
 
 
 def flush() -> None:
-    """Write everything that was recorded so far. Never needed for safety; useful before reading the store."""
+    """Wait until everything recorded so far is written: 5 seconds at most. Never needed for safety; useful before reading the store."""
     recorder = current_recorder()
     if recorder is not None:
         try:
@@ -138,27 +136,25 @@ class Trace:
 
     @harmless
     def _enter(self) -> None:
-        recorder = current_recorder()
-        around = current_context()
-        if recorder is None:
-            backend = boundary.backend()
-            if backend is not None:
-                # In replay the structure of traces is kept, and nothing is written.
-                self._token = set_context(TraceContext(around.trace_id if around else new_trace_id(), None, self._labels))
+        backend = boundary.backend()
+        if backend is None:
             return
-        context = self._context(recorder, around)
+        context = self._context(backend, current_context())
         self.id = context.trace_id
+        recorder = current_recorder()
+        if recorder is None:
+            # In replay the structure of traces is kept, and nothing is written.
+            self._token = set_context(context)
+            return
         point = _Point("span", self._name, recorder, context, self._location)
         recorder.writer.put_begin(point, 0)
         self._point = point
         self._token = set_context(context.below(point.span))
 
-    def _context(self, recorder: Recorder, around: TraceContext | None) -> TraceContext:
+    def _context(self, backend: boundary.Backend, around: TraceContext | None) -> TraceContext:
         """The trace of the code around, unless there is none, or a new one is asked for."""
-        if around is None and recorder.config.run is not None and self._new is not True:
-            around = TraceContext(recorder.trace)
         if around is None or self._new is True:
-            return TraceContext(new_trace_id(), None, self._labels)
+            return TraceContext(backend.trace_id(new=self._new is True), None, self._labels)
         return TraceContext(around.trace_id, around.span_id, {**around.labels, **self._labels})
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -176,6 +176,10 @@ class Backend(Protocol):
 
     def tool(self, call: ToolCall) -> ToolCrossing | None: ...
 
+    def trace_id(self, *, new: bool) -> str:
+        """The id of a trace that begins outside of any other: the run's, or one of its own when ``new`` or where there is no run."""
+        ...
+
 
 class ToolCall(NamedTuple):
     """A tool about to be called.

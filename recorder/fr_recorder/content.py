@@ -26,6 +26,8 @@ _CONVERSATIONS = 64
 _CACHE_CHARACTERS = 16 << 20
 _DAYS = 2
 _IDS_PER_DAY = 500_000
+_PUNCTUATION_BYTES = 64
+_MOST_PUNCTUATION = 256
 
 
 class StoredContent(NamedTuple):
@@ -96,13 +98,34 @@ class ContentStore:
         self._conversations: OrderedDict[str, _Conversation] = OrderedDict()
         self._cache: OrderedDict[tuple[str | None, str], _CachedPart] = OrderedDict()
         self._cached_characters = 0
+        self._punctuation: dict[bytes, bytes] = {}
+        self._last_day = ("", "")
 
     def put(self, kind: str, data: bytes, trace: str) -> str:
         """Store redacted content as one blob, unless the trace's day has it already. Returns its hex id."""
-        blob_id = hmac.digest(self._key, data, "sha256")
+        blob_id = self._blob_id(kind, data)
         if self._is_new(blob_id, trace):
             self.records.append(encode_blob(blob_id, bytes.fromhex(trace), kind, data))
         return blob_id.hex()
+
+    def _blob_id(self, kind: str, data: bytes) -> bytes:
+        """The keyed hash of a part. That of a comma or bracket between messages, which comes back all the time, is remembered."""
+        if kind != GLUE or len(data) > _PUNCTUATION_BYTES:
+            return hmac.digest(self._key, data, "sha256")
+        blob_id = self._punctuation.get(data)
+        if blob_id is None:
+            blob_id = hmac.digest(self._key, data, "sha256")
+            if len(self._punctuation) < _MOST_PUNCTUATION:
+                self._punctuation[data] = blob_id
+        return blob_id
+
+    def _day(self, trace: str) -> str:
+        """The partition of a trace. Formatting a date costs as much as hashing a message, and a process has few traces at a time."""
+        known, day = self._last_day
+        if known != trace:
+            day = day_of_trace(trace)
+            self._last_day = trace, day
+        return day
 
     def put_cut(self, kind: str, data: bytes, trace: str) -> list[str]:
         """Store redacted content of any size, in parts of at most ``CUT_BYTES``."""
@@ -135,7 +158,7 @@ class ContentStore:
         self._conversations.clear()
 
     def _is_new(self, blob_id: bytes, trace: str) -> bool:
-        day = day_of_trace(trace)
+        day = self._day(trace)
         ids = self._stored.get(day)
         if ids is None or len(ids) > _IDS_PER_DAY:
             ids = self._stored[day] = set()
@@ -172,7 +195,7 @@ class ContentStore:
         rest_ids, rest_size, rest_hits = self._put_segments(segments[len(before) :], trace)
         if cursor is not None:
             prefix = text[: cursor.offset].encode()
-            conversation = _Conversation(day_of_trace(trace), prefix, cursor.key, prefix_ids, prefix_size, prefix_hits, span, 0)
+            conversation = _Conversation(self._day(trace), prefix, cursor.key, prefix_ids, prefix_size, prefix_hits, span, 0)
             self._remember(lane, conversation)
         redactions = hits + rest_hits
         return RequestParts(None, 0, ids + rest_ids, size + rest_size, redactions, "redacted" if redactions else "clean")
@@ -180,7 +203,7 @@ class ContentStore:
     def _put_grown(self, lane: str, span: str, body: bytes, trace: str) -> RequestParts | None:
         """A body that begins with all of the lane's last one up to its last message: only the rest is looked at."""
         known = self._conversations.get(lane)
-        day = day_of_trace(trace)
+        day = self._day(trace)
         if known is None or not body.startswith(known.prefix) or known.day != day:
             # Of another day: the partition of this trace lacks its parts.
             return None
@@ -274,7 +297,7 @@ class ContentStore:
         return part
 
     def _has(self, blob_id: str, trace: str) -> bool:
-        ids = self._stored.get(day_of_trace(trace))
+        ids = self._stored.get(self._day(trace))
         return ids is not None and bytes.fromhex(blob_id) in ids
 
     def _remember_part(self, segment: Segment, part: _CachedPart) -> None:

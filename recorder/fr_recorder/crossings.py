@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from fr_schema.ids import new_trace_id
+
 from . import real
 from .boundary import RawHeaders, ToolCall
 from .context import TraceContext, current_context
@@ -304,11 +306,12 @@ class RecordedTool:
 class RecordingBackend:
     """Stands behind the boundary while recording."""
 
-    __slots__ = ("_default_context", "_writer")
+    __slots__ = ("_default_context", "_in_run", "_writer")
 
-    def __init__(self, writer: Writer, default_context: TraceContext) -> None:
+    def __init__(self, writer: Writer, default_context: TraceContext, *, in_run: bool) -> None:
         self._writer = writer
         self._default_context = default_context
+        self._in_run = in_run
 
     @harmless
     def http(
@@ -333,6 +336,9 @@ class RecordingBackend:
         crossing = RecordedTool(self._writer, current_context() or self._default_context, current_lane(), call, arguments)
         self._writer.put_begin(crossing, size)
         return crossing
+
+    def trace_id(self, *, new: bool) -> str:
+        return self._default_context.trace_id if self._in_run and not new else new_trace_id()
 
 
 def _text(value: Any) -> str:

@@ -170,7 +170,7 @@ class Recorder:
 
     def stand_behind_boundary(self) -> None:
         """Let every seam report to this recorder."""
-        boundary.install(crossings.RecordingBackend(self.writer, TraceContext(self.trace)))
+        boundary.install(crossings.RecordingBackend(self.writer, TraceContext(self.trace), in_run=self.config.run is not None))
 
     def flush(self) -> None:
         """Write all that the program has handed over so far."""

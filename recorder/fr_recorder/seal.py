@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EarlierBlobs",
+    "Manifest",
     "Sealed",
     "SealedBlobs",
-    "files_of_manifest",
     "journal_files",
+    "manifests_of",
+    "read_manifest",
     "seal_dead_journals",
     "seal_journal",
     "trace_of_journal",
@@ -127,7 +129,7 @@ def _seal(store: str, writer: str, seq: int, path: str, data: bytes) -> Sealed:
         *_write_table(store, BLOBS, writer, seq, blobs, "first_trace_id"),
     ]
     kept = _quarantine(store, writer, seq, path) if builder.damage else None
-    _write_manifest(store, writer, seq, folded.closed is not None, builder.damage, files, len(events), len(blobs), kept)
+    _write_manifest(store, writer, seq, folded, builder.damage, files, len(events), len(blobs), kept)
     _remove_journal(path)
     damage = [f"{d.reason} ({d.length} bytes at {d.offset})" if d.offset >= 0 else d.reason for d in builder.damage]
     return Sealed(path, len(events), [name for name, _ in files], damage, kept)
@@ -193,11 +195,16 @@ class EarlierBlobs:
 
 def _sealed_blob_files(store: str, writer: str) -> Iterator[str]:
     """Paths of a writer's sealed blob files, newest first."""
-    folder = os.path.join(store, MANIFESTS, writer)
-    for name in sorted(os.listdir(folder), reverse=True) if os.path.isdir(folder) else ():
-        for path in files_of_manifest(os.path.join(folder, name)):
+    for manifest in reversed(manifests_of(store, writer)):
+        for path in read_manifest(manifest).files:
             if path.startswith(BLOBS + "/"):
                 yield os.path.join(store, path)
+
+
+def manifests_of(store: str, writer: str) -> list[str]:
+    """Paths of a writer's manifests, oldest first."""
+    folder = os.path.join(store, MANIFESTS, writer)
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".json")] if os.path.isdir(folder) else []
 
 
 def _blobs_in(path: str) -> dict[bytes, Blob]:
@@ -214,13 +221,21 @@ def _blobs_in(path: str) -> dict[bytes, Blob]:
     return {row["blob_id"]: Blob(row["kind"], row["data"], row["first_trace_id"], 0) for row in table.to_pylist()}
 
 
-def files_of_manifest(manifest: str) -> list[str]:
-    """The Parquet files that a manifest names, relative to the store; none when it cannot be read."""
+class Manifest(NamedTuple):
+    """What a manifest says: the run that the segment is of (None outside of ``fr record``), and its files, relative to the store."""
+
+    run: str | None
+    files: list[str]
+
+
+def read_manifest(path: str) -> Manifest:
+    """Read a manifest; one that cannot be read names nothing."""
     try:
-        with open(manifest, encoding="utf-8") as file:
-            return [str(entry["path"]) for entry in json.load(file)["files"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+        return Manifest(found.get("run"), [str(entry["path"]) for entry in found["files"]])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Manifest(None, [])
 
 
 def trace_of_journal(path: str) -> str | None:
@@ -315,7 +330,7 @@ def _write_manifest(
     store: str,
     writer: str,
     seq: int,
-    closed: bool,
+    folded: FoldedJournal,
     damage: Sequence[Damage],
     files: list[tuple[str, int]],
     events: int,
@@ -334,7 +349,8 @@ def _write_manifest(
         "sealed_at": int(time.time() * 1e6),
         "events": events,
         "blobs": blobs,
-        "closed_in_order": closed,
+        "run": folded.header.get("run"),
+        "closed_in_order": folded.closed is not None,
         "files": [
             {
                 "path": name,

@@ -164,8 +164,17 @@ class Writer:
             stamp=crossing.take_end_order,
         )
 
-    def put(self, job: Job, size: int, *, wait: bool = False, bare: Job | None = None, stamp: Callable[[], None] | None = None) -> None:
-        """Hand over a job. With ``wait``, return once its frame is written, or the waiting limit is reached.
+    def put(
+        self,
+        job: Job,
+        size: int,
+        *,
+        wait: bool = False,
+        bare: Job | None = None,
+        stamp: Callable[[], None] | None = None,
+        wait_s: float | None = None,
+    ) -> None:
+        """Hand over a job. With ``wait``, return once its frame is written, or the waiting limit, or ``wait_s``, is reached.
 
         ``bare`` makes the event without content if the job fails. ``stamp`` is called as the job enters the queue, so that
         the order of places is the order of the queue; a job without one is lost, and counted, where the queue has no room for it.
@@ -189,7 +198,8 @@ class Writer:
             if done is not None:
                 done.wait(0.0)
         elif done is not None:
-            done.wait(self._limits.wait_s if self._durability != "sync" else 10 * self._limits.wait_s)
+            limit = self._limits.wait_s if self._durability != "sync" else 10 * self._limits.wait_s
+            done.wait(limit if wait_s is None else wait_s)
 
     def _put_reads(self) -> None:
         batch = self._reads.take()
@@ -211,9 +221,9 @@ class Writer:
         return WriterStatus(self._events, self._lost, self._failed_content, self._last_error)
 
     def flush(self) -> None:
-        """Wait until everything handed over so far is written; used by tests, ``fr.flush()`` and at exit."""
+        """Wait until everything handed over so far is written, or some seconds have gone by."""
         if self._running:
-            self.put(_no_events, 0, wait=True)
+            self.put(_no_events, 0, wait=True, wait_s=_EXIT_WAIT_S)
 
     def close(self) -> None:
         """Write all that is queued, say goodbye in the journal, and end the thread. Later events are written inline."""

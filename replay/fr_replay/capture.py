@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from fr_recorder.location import calling_location, describe_location
     from fr_recorder.program import hash_of_file, installed_packages, loaded_code
     from fr_recorder.redact import Redactor
-    from fr_recorder.seal import Sealed, SealedBlobs, files_of_manifest, journal_files, seal_dead_journals, trace_of_journal
+    from fr_recorder.seal import Sealed, SealedBlobs, journal_files, manifests_of, read_manifest, seal_dead_journals, trace_of_journal
     from fr_recorder.store import DEFAULT_STORE, OpenStore, chosen_store, read_format
 
 __all__ = [
@@ -68,7 +68,6 @@ __all__ = [
     "crossings",
     "describe_location",
     "die_like",
-    "files_of_manifest",
     "find_command",
     "hash_of_file",
     "installed_packages",
@@ -78,8 +77,10 @@ __all__ = [
     "keys_of_store",
     "lanes",
     "loaded_code",
+    "manifests_of",
     "randomness",
     "read_format",
+    "read_manifest",
     "reads",
     "real",
     "record_command",
@@ -109,8 +110,9 @@ _HOMES = {
     "Redactor": "redact",
     "Sealed": "seal",
     "SealedBlobs": "seal",
-    "files_of_manifest": "seal",
     "journal_files": "seal",
+    "manifests_of": "seal",
+    "read_manifest": "seal",
     "seal_dead_journals": "seal",
     "trace_of_journal": "seal",
     "DEFAULT_STORE": "store",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from fr_schema.ids import day_of_trace, trace_time_us
-from fr_schema.layout import BLOBS, EVENTS, QUARANTINE, TABLES, manifest_path, parse_segment_file
+from fr_schema.layout import BLOBS, EVENTS, MANIFESTS, QUARANTINE, TABLES, manifest_path, parse_segment_file
 
-from .capture import files_of_manifest, journal_files, seal_dead_journals, trace_of_journal
+from .capture import journal_files, manifests_of, read_manifest, seal_dead_journals, trace_of_journal
 
-__all__ = ["Segments", "find_segments", "segments_of_run", "set_aside"]
+__all__ = ["Segments", "find_segments", "lost_files", "segments_of_run", "set_aside"]
 
 _DAY = "day="
 _MAGIC = b"PAR1"
@@ -45,7 +46,7 @@ class Segments:
 
     def add_sealed(self, store: str, writer: str, seq: int) -> None:
         """Add the files of a segment that was sealed since the store was listed, of the days that are read here."""
-        for name in files_of_manifest(manifest_path(store, writer, seq)):
+        for name in read_manifest(manifest_path(store, writer, seq)).files:
             table, folder, _ = name.split("/")
             of_day = self.files[table].setdefault(folder.removeprefix(_DAY), [])
             path = os.path.join(store, name)
@@ -107,6 +108,30 @@ def segments_of_run(store: str, trace: str) -> Segments:
     for table in TABLES:
         _add_files(store, table, f"{_DAY}{day_of_trace(trace)}", unsealed, segments, since=begun)
     return segments
+
+
+def lost_files(store: str, run: str, writers: Collection[str]) -> list[str]:
+    """Sealed files of a run that manifests name and that are not there any more, relative to the store.
+
+    Args:
+        writers: those of which something is there. Of the others only manifests are read that lack a file of either table.
+    """
+    there = {table: {parse_segment_file(os.path.basename(path)) for path in _paths_below(store, table)} for table in TABLES}
+    root = os.path.join(store, MANIFESTS)
+    lost = []
+    for writer in sorted(os.listdir(root)) if os.path.isdir(root) else ():
+        for path in manifests_of(store, writer):
+            segment = (writer, int(os.path.splitext(os.path.basename(path))[0]))
+            if writer in writers or any(segment not in found for found in there.values()):
+                manifest = read_manifest(path)
+                if manifest.run == run:
+                    lost += [name for name in manifest.files if not os.path.exists(os.path.join(store, name))]
+    return lost
+
+
+def _paths_below(store: str, table: str) -> Iterator[str]:
+    for folder, _, names in os.walk(os.path.join(store, table)):
+        yield from (os.path.join(folder, name) for name in names)
 
 
 def _is_of(journal: str, trace: str) -> bool:

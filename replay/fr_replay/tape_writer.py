@@ -11,6 +11,7 @@ from typing import Any
 from fr_schema.errors import NotReplayable
 
 from .engine.tape import CONTENT_FILE, INDEX_FILE
+from .segments import lost_files
 from .store import Store
 
 __all__ = ["RunRecord", "read_run", "write_tape"]
@@ -74,10 +75,14 @@ class RunRecord:
         run: the row of the command: argv, cwd, env, seeds, exit_code ...
         rows: everything else, as mappings by column name.
         processes: rows of the recorded Python processes.
+        traces: by lane, the ids of the traces of their own that it began, in order.
     """
 
-    def __init__(self, run: dict[str, Any], processes: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, run: dict[str, Any], processes: list[dict[str, Any]], rows: list[dict[str, Any]], traces: dict[str, list[str]]
+    ) -> None:
         self.run = run
+        self.traces = traces
         self.processes = processes
         self.rows = rows
 
@@ -101,7 +106,23 @@ def read_run(store: Store, trace_id: str) -> RunRecord:
         f"SELECT {wanted} FROM all_events WHERE run_id = ? AND kind NOT IN ('process', 'span', 'run', 'tool_seen') ORDER BY writer_id, seq",
         [key],
     )
-    return RunRecord(run, processes, [dict(zip(names, row, strict=True)) for row in found])
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    lost = lost_files(store.path, trace_id, {row["writer_id"] for row in [run, *processes, *rows]})
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise NotReplayable(
+            f"part of the record of {trace_id} is missing: {lost[0]}{more} was sealed and is not there",
+            hint="look in the store's quarantine folder; fr show lists what is left",
+        )
+    _, begun = store.rows(
+        "SELECT lane, lower(hex(trace_id)) FROM all_events WHERE run_id = ? AND kind = 'span' AND parent_span_id IS NULL AND trace_id <> ?"
+        " ORDER BY writer_id, seq",
+        [key, key],
+    )
+    traces: dict[str, list[str]] = {}
+    for lane, trace in begun:
+        traces.setdefault(lane, []).append(trace)
+    return RunRecord(run, processes, rows, traces)
 
 
 def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> None:
@@ -138,6 +159,7 @@ def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> N
         index = {
             "meta": {
                 "store_id": store_id,
+                "trace": record.run["trace_id"].hex(),
                 "supervisor": os.getpid(),
                 "policy": first["redaction_policy"] if first else record.run["redaction_policy"],
                 "key_id": first["redaction_key_id"] if first else record.run["redaction_key_id"],
@@ -147,6 +169,7 @@ def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> N
             },
             "processes": processes,
             "jobs": jobs,
+            "traces": record.traces,
         }
     with open(os.path.join(folder, INDEX_FILE), "w", encoding="utf-8") as file:
         json.dump(index, file)

@@ -7,7 +7,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import providers
 from .canonical import sha256_of_list, sha256_of_value, shape_sha256, tools_sha256
@@ -30,6 +30,14 @@ _CACHED_ELEMENTS = 20_000
 
 # Columns of a call that repeat its last attempt's.
 _ATTEMPT_ONLY = ("call_span_id", "attempt_no", "backoff_ms", "lane_seq", "issue_no", "deliveries")
+
+
+class _AskedCall(NamedTuple):
+    """A tool call as a message shows it, the message's blob id, and the call's place in it."""
+
+    shown: ShownCall
+    blob_id: bytes
+    position: int
 
 
 class ModelReader:
@@ -263,8 +271,8 @@ class ModelReader:
         trace = row["trace_id"]
         if all((trace, blob_id) in self._shown for blob_id in row["message_blobs"]):
             return []
-        asked: dict[str, ShownCall] = {}
-        unnamed: list[ShownCall] = []
+        asked: dict[str, _AskedCall] = {}
+        unnamed: list[_AskedCall] = []
         rows: list[Row] = []
         for blob_id in row["message_blobs"]:
             known = self._was_shown(trace, blob_id)
@@ -273,11 +281,13 @@ class ModelReader:
             value = self._element(blob_id, blob)[0] if blob is not None else None
             for position, shown in enumerate(shown_tools(row["api_flavor"], value)):
                 if isinstance(shown, ShownCall):
-                    unnamed.append(shown)
+                    # Told apart by where they stand: providers and caches hand out one id twice.
+                    made = _AskedCall(shown, blob_id, position)
+                    unnamed.append(made)
                     if shown.id is not None:
-                        asked[shown.id] = shown
+                        asked[shown.id] = made
                     continue
-                call = asked.get(shown.id or "") or next((c for c in unnamed if c.name == shown.name), None)
+                call = asked.get(shown.id or "") or next((c for c in unnamed if c.shown.name == shown.name), None)
                 if call in unnamed:
                     unnamed.remove(call)
                 if not known:
@@ -291,7 +301,7 @@ class ModelReader:
         earlier = self._earlier(blob_id)
         return earlier is not None and earlier.trace_id == trace
 
-    def _shown_row(self, row: Row, shown: ShownResult, call: ShownCall | None, blob_id: bytes, position: int) -> Row:
+    def _shown_row(self, row: Row, shown: ShownResult, call: _AskedCall | None, blob_id: bytes, position: int) -> Row:
         keep = {k: row[k] for k in _SHARED_BY_SHOWN}
         result = shown.content.encode("utf-8", "surrogatepass")
         made = {
@@ -305,7 +315,7 @@ class ModelReader:
                 record_id(f"{row['writer_id']}/seen/{row['trace_id'].hex()}/{blob_id.hex()}", position, row["started_at"])
             ),
             "status": "error" if shown.failed else "ok",
-            "tool_name": call.name if call else shown.name,
+            "tool_name": call.shown.name if call else shown.name,
             "tool_call_id": shown.id,
             "tool_kind": "function",
             "side_effect": "unknown",
@@ -317,7 +327,9 @@ class ModelReader:
         made["tool_result_blob"] = self._derive(row, "result", result, blob_id, f"tool:{position}")
         made["tool_result_parts"] = [made["tool_result_blob"]]
         if call is not None:
-            made["tool_args_blob"] = self._derive(row, "args", call.arguments.encode("utf-8", "surrogatepass"), blob_id, f"args:{position}")
+            # From the message that holds the arguments: the same result may answer calls with other arguments.
+            data = call.shown.arguments.encode("utf-8", "surrogatepass")
+            made["tool_args_blob"] = self._derive(row, "args", data, call.blob_id, f"args:{call.position}")
         return made
 
     def fill_hand_made(self, row: Row, begin: dict[str, Any], end: dict[str, Any]) -> None:

@@ -1,13 +1,12 @@
 """The record of real runs against their source: every byte of every message, tool input, tool result, request and answer.
 
 The store is read with pyarrow alone (:mod:`plain_parquet`). What redaction replaced cannot be equal to the source. There the bytes around
-each token must be equal, and the token must be the keyed hash (``fr_recorder/redact/tokens.py`` says how it is made) of exactly the bytes
-that stand in its place in the source.
+each token must be equal, and the token must be the keyed hash of what stands in its place in the source, in the normal form of its kind
+(``fr_recorder/redact/tokens.py`` says how tokens are made; here they are made anew, with the standard library).
 """
 
 import base64
 import gzip
-import hashlib
 import hmac
 import json
 import re
@@ -22,7 +21,7 @@ from plain_parquet import PlainStore, Row
 from replay_bench import Bench
 from request_log import LoggedRequest
 
-TOKEN = re.compile(rb"\[\[fr:([a-z][a-z0-9_]*):([a-z0-9_-]+):([a-z2-7]{16})\]\]")
+TOKEN = re.compile(rb"\[\[fr:([a-z][a-z0-9_]*):[a-z0-9_-]+:[a-z2-7]{16}\]\]")
 SIDE_EFFECTS = {
     "book_reservation": "write",
     "calculate": "none",
@@ -111,6 +110,7 @@ class Comparison:
         (key_file,) = keys.glob("*.key")
         secret = bytes.fromhex(json.loads(key_file.read_text(encoding="utf-8"))["secret"])
         self._key = hmac.digest(secret, b"fr:redaction", "sha256")
+        self._key_id = "k" + hmac.digest(secret, b"fr:id", "sha256").hex()[:6]
         self.counts: Counter[str] = Counter()
         self.replaced: Counter[tuple[str, str]] = Counter()
 
@@ -129,9 +129,9 @@ class Comparison:
             done = token.end()
             following = TOKEN.search(found, done)
             literal = found[done : following.start() if following else len(found)]
-            end = wanted.find(literal, position + 1) if following or not literal else len(wanted) - len(literal)
+            end = wanted.find(literal, position + 1) if following else len(wanted) - len(literal)
             kind, value = token[1].decode(), wanted[position : max(end, position)].decode(errors="replace")
-            expect(token[3].decode(), self._hash_of(kind, value), f"{where}: the token in place of {value[:80]!r}")
+            expect(token[0].decode(), self.token(kind, value), f"{where}: the token in place of {value[:80]!r}")
             self.counts["redacted values"] += 1
             self.replaced[kind, value] += 1
             position = end
@@ -144,10 +144,11 @@ class Comparison:
             around = slice(max(0, at - 60), at + 60)
             raise DifferenceError(f"{where}: byte {at} of a stretch of {len(found)}: found {found[around]!r}, expected {wanted[around]!r}")
 
-    def _hash_of(self, kind: str, value: str) -> str:
+    def token(self, kind: str, value: str) -> str:
+        """The token that must stand in place of a value of this kind."""
         normal = NORMAL_FORM.get(kind, str)(value)
-        mac = hmac.digest(self._key, kind.encode() + b"\0" + normal.encode(), hashlib.sha256)
-        return base64.b32encode(mac[:10]).decode().lower()
+        mac = hmac.digest(self._key, kind.encode() + b"\0" + normal.encode(), "sha256")
+        return f"[[fr:{kind}:{self._key_id}:{base64.b32encode(mac[:10]).decode().lower()}]]"
 
 
 @dataclass

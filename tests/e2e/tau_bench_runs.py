@@ -100,7 +100,10 @@ def check_record(recorded: Recorded) -> tuple[RecordCheck, Counter[str]]:
     sealed = recorded.bench.fr("seal")
     expect(sealed.code, 0, f"fr seal: {sealed.stderr}")
     check = RecordCheck(recorded, PlainStore(recorded.store), Comparison(recorded.bench.folder / "keys"))
-    return check, check.everything()
+    try:
+        return check, check.everything()
+    except (AssertionError, KeyError) as error:
+        raise DifferenceError(f"the sealed files do not hold together: {error!r}") from error
 
 
 def check_printed(recorded: Recorded) -> int:
@@ -147,10 +150,10 @@ def replay_all(recorded: Recorded) -> tuple[int, int]:
 # -- the program
 
 
-def load_runs(data: Path, limit: int | None = None) -> list[JsonObject]:
-    """The runs of a trajectories file, up to ``limit``. Raises OSError, ValueError."""
+def load_runs(data: Path, which: slice) -> list[JsonObject]:
+    """Some runs of a trajectories file. Raises OSError, ValueError."""
     runs: list[JsonObject] = json.loads(data.read_text(encoding="utf-8"))
-    return runs[:limit]
+    return runs[which]
 
 
 def size_of(folder: Path) -> int:
@@ -191,7 +194,9 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=None, help="folder to work in and leave behind; must not hold a store")
     parser.add_argument("--data", type=Path, default=DATA, help="trajectories file of tau-bench")
     given = parser.parse_args()
-    runs = load_runs(given.data, given.runs)
+    if not given.data.exists():
+        parser.error(f"there are no trajectories at {given.data}")
+    runs = load_runs(given.data, slice(given.runs))
     try:
         if given.work is not None:
             given.work.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """A program that was changed after it was recorded: stopped at the first difference, at the right place, uncatchably."""
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -230,3 +231,47 @@ def _until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < ends
         time.sleep(0.05)
+
+
+def test_a_record_with_a_lost_file_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """A sealed file of the run has gone: what is left is not replayed as if it were all."""
+    store = tmp_path / "store"
+    shutil.copytree(bench.folder / "store", store)
+    lost = max((store / "events").rglob("*.parquet"), key=lambda path: path.stat().st_size)
+    lost.unlink()
+    replayed = bench.fr("replay", "last", FR_STORE=str(store))
+    assert replayed.code == 87
+    assert lost.name in replayed.stderr and "missing" in replayed.stderr and "Traceback" not in replayed.stderr
+
+
+def test_trace_ids_come_back(tmp_path: Path) -> None:
+    """What fr.trace() gave as ids, of the run and of traces of their own, is the same in replay."""
+    bench = Bench(tmp_path)
+    program = textwrap.dedent(
+        """
+        import asyncio
+        import fr_recorder as fr
+
+        async def serve(number):
+            async with fr.trace("request", new=True) as request:
+                await asyncio.sleep(0.01 * number)
+                with fr.trace("part") as part:
+                    assert part.id == request.id
+                return request.id
+
+        async def main():
+            return await asyncio.gather(*(serve(n) for n in range(3)))
+
+        with fr.trace("whole") as whole:
+            print(whole.id)
+            with fr.trace("again", new=True) as again:
+                print(again.id)
+        print(asyncio.run(main()))
+        """
+    )
+    recorded = bench.record_program(program)
+    assert recorded.code == 0, recorded.stderr
+    trace = recorded.stdout.decode().split()[0]
+    replayed = bench.replay(trace)
+    assert replayed.code == 0, replayed.stderr
+    assert replayed.stdout == recorded.stdout

@@ -151,6 +151,18 @@ def test_equal_shown_results_in_two_traces_are_two_rows(rig: Rig) -> None:
     assert len(of_kind(rows, "tool_seen")) == 2
 
 
+def test_a_result_shown_twice_keeps_the_arguments_of_each_call(rig: Rig) -> None:
+    """Two traces whose tool messages are the same bytes, after calls with other arguments: an id says nothing of the arguments."""
+    asked = [b'{\\"n\\":0}', b'{\\"n\\": 7}']
+    rig.http(conversation(1))
+    rig.http(conversation(1).replace(asked[0], asked[1]), trace=OTHER_TRACE)
+    builder = RowBuilder(rig.folded(), rig.blobs().get)
+    shown = of_kind(builder.event_rows(), "tool_seen")
+    blobs = {row["blob_id"]: row["data"] for row in builder.blob_rows()}
+    assert len({row["tool_result_blob"] for row in shown}) == 1
+    assert {row["trace_id"].hex(): blobs[row["tool_args_blob"]] for row in shown} == {TRACE: b'{"n":0}', OTHER_TRACE: b'{"n": 7}'}
+
+
 def test_tool_row_has_arguments_and_result(rig: Rig) -> None:
     """As stored parts, with how to read them back."""
     rig.tool({"order": "o-1", "cents": 1200}, {"ok": True})

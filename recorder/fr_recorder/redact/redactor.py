@@ -14,10 +14,11 @@ from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from fr_recorder.redact.bodies import EVENT_FORMATS, PATH, BodyScan, event_reader, format_of
+from fr_recorder.redact.clean_texts import CleanTexts
 from fr_recorder.redact.damaged_json import damaged_json_edits
 from fr_recorder.redact.edits import splice, splice_bytes, without_overlaps
 from fr_recorder.redact.engine import engine_for
-from fr_recorder.redact.fields import field_of
+from fr_recorder.redact.fields import field_of, header_field
 from fr_recorder.redact.forms import redact_url
 from fr_recorder.redact.headers import redact_argument_list, redact_header, redact_variable
 from fr_recorder.redact.hits import Hit, RedactionFailed, Tally, member_path
@@ -31,6 +32,11 @@ from fr_recorder.redact.tokens import TokenMaker
 from fr_schema.parts import ELEMENT_KINDS, Segment
 
 __all__ = ["RedactedBody", "Redactor", "StreamScanner"]
+
+_SHORT_TEXT = 256
+_FEW_SEGMENTS = 16
+_Texts = tuple[tuple[str, str | None, str], ...]
+"""Kind, key and text of segments."""
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -86,6 +92,9 @@ class Redactor:
         self._tokens = TokenMaker(key, key_id)
         self._disabled = disabled
         self._ready: dict[int, Leaves] = {}
+        self._clean_texts: CleanTexts[str] = CleanTexts()
+        self._clean_urls: CleanTexts[str] = CleanTexts()
+        self._clean_segments: CleanTexts[_Texts] = CleanTexts()
 
     @property
     def _leaves(self) -> Leaves:
@@ -94,6 +103,10 @@ class Redactor:
         if leaves is None:
             leaves = self._ready[process] = Leaves(engine_for(self._disabled, process), self._tokens)
         return leaves
+
+    def _remember(self, text: str) -> None:
+        if len(text) <= _SHORT_TEXT:
+            self._clean_texts.add(text)
 
     def _hits(self, tally: Tally) -> list[Hit]:
         """What was counted. Names in paths come from the content, so they are redacted as well."""
@@ -108,10 +121,13 @@ class Redactor:
     @_fail_closed
     def text(self, text: str, path: str) -> tuple[str, list[Hit]]:
         """A text, which may be JSON itself. The same object comes back when nothing was replaced."""
+        if text in self._clean_texts:
+            return text, []
         leaves = self._leaves
         look = leaves.look()
         look.at(text)
         if look.is_clean():
+            self._remember(text)
             return text, []
         tally = Tally()
         return leaves.text(text, path, tally), self._hits(tally)
@@ -126,28 +142,42 @@ class Redactor:
     def segments(self, segments: list[Segment]) -> tuple[list[Segment], list[Hit]]:
         """The segments of a request body; those in which nothing is replaced come back as they are, text and all."""
         leaves = self._leaves
+        known = _short_key(segments)
+        if known is not None and known in self._clean_segments:
+            return segments, []
         look = leaves.look()
         ends: list[int] = []
+        inner_ends: list[int] = []
+        suspects: list[int] = []
         quotes = glue_quotes = 0
-        for segment in segments:
+        for number, segment in enumerate(segments):
             if segment.key is None:
                 look.leaves.append(segment.text)
                 glue_quotes += segment.text.count('"')
             else:
+                look.suspect = field_of(segment.key) is not None
                 look.carefully_at(segment.value)
-                look.suspect = look.suspect or field_of(segment.key) is not None
+                if look.suspect:
+                    suspects.append(number)
                 quotes += _quotes(segment.text)
             ends.append(len(look.leaves))
+            inner_ends.append(len(look.inner))
+        look.suspect = bool(suspects)
         exact = quotes + glue_quotes == look.quotes()
         if exact and look.is_clean():
+            if known is not None:
+                self._clean_segments.add(known)
             return segments, []
-        if exact and not look.suspect and not look.inner:
-            dirty = sorted({bisect_right(ends, leaf) for leaf in leaves.engine.dirty(look.leaves)})
+        if exact and not look.is_spelled:
+            dirty = {bisect_right(ends, leaf) for leaf in leaves.engine.dirty(look.leaves)}
+            if look.inner:
+                dirty |= {bisect_right(inner_ends, leaf) for leaf in leaves.engine.dirty(look.inner)}
+            dirty |= {number for number in suspects if number not in dirty and not self._is_clean_segment(segments[number])}
         else:
-            dirty = [number for number, segment in enumerate(segments) if not self._is_clean_segment(segment)]
+            dirty = {number for number, segment in enumerate(segments) if not self._is_clean_segment(segment)}
         tally = Tally()
         redacted = list(segments)
-        for number in dirty:
+        for number in sorted(dirty):
             redacted[number] = self._segment(segments[number], tally)
         return redacted, self._hits(tally)
 
@@ -183,14 +213,38 @@ class Redactor:
     @_fail_closed
     def headers(self, headers: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[Hit]]:
         """Headers; names stay, values of telling ones become tokens."""
+        leaves, known = self._leaves, self._clean_texts
+        look = leaves.look()
+        fresh: list[str] = []
+        telling: list[int] = []
+        for number, (name, value) in enumerate(headers):
+            if header_field(name) is not None:
+                telling.append(number)
+            elif value not in known:
+                look.at(value)
+                fresh.append(value)
         tally = Tally()
-        return [(name, redact_header(name, value, self._leaves, tally)) for name, value in headers], self._hits(tally)
+        if fresh and not look.is_clean():
+            return [(name, redact_header(name, value, leaves, tally)) for name, value in headers], self._hits(tally)
+        for value in fresh:
+            self._remember(value)
+        redacted = list(headers)
+        for number in telling:
+            name, value = headers[number]
+            redacted[number] = name, redact_header(name, value, leaves, tally)
+        return redacted, self._hits(tally)
 
     @_fail_closed
     def url(self, url: str) -> tuple[str, list[Hit]]:
         """A URL: the password of its user, telling parameters, and whatever patterns find."""
+        if url in self._clean_urls:
+            return url, []
         tally = Tally()
-        return redact_url(url, self._leaves, "url", tally), self._hits(tally)
+        redacted = redact_url(url, self._leaves, "url", tally)
+        hits = self._hits(tally)
+        if redacted is url and not hits and len(url) <= _SHORT_TEXT:
+            self._clean_urls.add(url)
+        return redacted, hits
 
     @_fail_closed
     def argv(self, argv: Sequence[str]) -> tuple[list[str], list[Hit]]:
@@ -273,6 +327,13 @@ class StreamScanner:
             return RedactedBody(new, offsets, self._redactor._hits(tally), "redacted")
         except Exception as error:  # noqa: BLE001 - whatever it is, the content must not get past
             return _failed(error, chunk_offsets)
+
+
+def _short_key(segments: list[Segment]) -> _Texts | None:
+    """What a few short segments are recognised by: those behind the last message are the same in each turn. None for others."""
+    if len(segments) > _FEW_SEGMENTS or sum(len(segment.text) for segment in segments) > _SHORT_TEXT:
+        return None
+    return tuple((segment.kind, segment.key, segment.text) for segment in segments)
 
 
 def _quotes(text: str) -> int:

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, tzinfo
 from typing import IO, Any, NamedTuple
 
@@ -79,9 +79,9 @@ def say(message: str) -> None:
         return
 
 
-def terminal_width(path: str | None = None) -> int | None:
-    """Columns of the terminal on standard output; None where there is none, and for a file."""
-    if path is not None or not sys.stdout.isatty():
+def terminal_width(path: str | None = None, *, aside: bool = False) -> int | None:
+    """Columns of the terminal on standard output (``aside``: on stderr); None where there is none, and for a file."""
+    if path is not None or not (sys.stderr if aside else sys.stdout).isatty():
         return None
     return shutil.get_terminal_size((100, 24)).columns
 
@@ -132,17 +132,17 @@ def write_text(text: str, path: str | None = None) -> None:
         file.write(text + "\n")
 
 
-def write_lines(lines: Iterable[Line], path: str | None = None) -> None:
-    """Write lines: styled and wrapped on a terminal, plain anywhere else."""
-    width = terminal_width(path)
+def write_lines(lines: Iterable[Line], path: str | None = None, *, aside: bool = False) -> None:
+    """Write lines: styled and wrapped on a terminal, plain anywhere else. ``aside`` writes them to stderr, beside another's output."""
+    width = terminal_width(path, aside=aside)
     if width is None:
-        with _open(path) as file:
+        with nullcontext(sys.stderr) if aside else _open(path) as file:
             file.writelines(line.text + "\n" for line in lines)
         return
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = Console(stderr=aside, width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
     for line in lines:
         text = Text()
         for part, style in line.spans:

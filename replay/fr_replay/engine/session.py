@@ -8,6 +8,8 @@ import json
 import threading
 from typing import Any, NoReturn
 
+from fr_schema.ids import new_trace_id
+
 from ..capture import boundary, describe_location, installed_packages, lanes, real
 from ..divergence import canonical_http, differences, same
 from .crossings import ReplayHttp, ReplayTool
@@ -40,6 +42,7 @@ class ReplaySession:
         self.redacting = redacting
         self.gate = Gate(process.orders, turns)
         self._free_gate = Gate([], turns)
+        self._traces: dict[str, list[str]] = {}
         self._jobs: dict[str, tuple[list[Event], dict[str, list[int]]]] = {}
         self.served = 0
         self.skew_ns = 0
@@ -56,6 +59,15 @@ class ReplaySession:
         lane = lanes.current_lane()
         event = self.check_tool(self._next(lane), call)
         return ReplayTool(self, event, lane, call)
+
+    def trace_id(self, *, new: bool) -> str:
+        """The id that the trace had when it was recorded; one of our own where the record has none."""
+        if not new:
+            return str(self.tape.meta["trace"])
+        path = lanes.current_lane().path
+        with self._lock:
+            left = self._traces.setdefault(path, list(reversed(self.tape.traces_of(path))))
+            return left.pop() if left else new_trace_id()
 
     def _next(self, lane: lanes.Lane) -> Event | None:
         """What the record has at this place of this lane."""

@@ -100,7 +100,12 @@ class Tape:
         self.meta: dict[str, Any] = index["meta"]
         self._processes: dict[str, dict[str, Any]] = index["processes"]
         self._jobs: dict[str, dict[str, Any]] = index["jobs"]
+        self._traces: dict[str, list[str]] = index["traces"]
         self._content = content
+
+    def traces_of(self, lane: str) -> list[str]:
+        """Ids of the traces of their own that a lane began, in order."""
+        return self._traces.get(lane, [])
 
     def content(self, slices: Sequence[Slice]) -> bytes:
         """The bytes of some slices, joined."""
