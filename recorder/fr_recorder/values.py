@@ -117,7 +117,7 @@ def _error_state(error: BaseException, depth: int) -> dict[str, Any]:
     """Arguments, attributes and causes of an exception; what cannot be stored is there as its repr."""
     state: dict[str, Any] = {
         "args": [a if pack(a).form != "repr" else _safe_repr(a) for a in error.args],
-        "attributes": {k: v for k, v in _attributes_of(error).items() if k != "__notes__" and pack(v).form != "repr"},
+        "attributes": {k: v for k, v in _attributes_of(error).items() if pack(v).form != "repr"},
     }
     for name, other in (("cause", error.__cause__), ("context", error.__context__)):
         if other is not None and depth < _CAUSES and other is not error:
@@ -207,12 +207,25 @@ def _tagged(tag: str, **members: Any) -> dict[str, Any]:
     return {_TAG: tag, **members}
 
 
+def _spelled(data: bytes) -> dict[str, str]:
+    """Bytes as JSON has them: what is text stays text, for redaction sees nothing in base64."""
+    try:
+        return {"text": data.decode()}
+    except UnicodeDecodeError:
+        return {"v": base64.b64encode(data).decode()}
+
+
+def _unspelled(tagged: dict[str, Any]) -> bytes:
+    text: str | None = tagged.get("text")
+    return text.encode() if text is not None else base64.b64decode(tagged["v"])
+
+
 _PLAIN = (str, int, bool, type(None))
 
 # Built-in and standard types by name, so that nothing is imported for a type that the program does not use.
 _ENCODERS: dict[str, Callable[[Any], Any]] = {
-    "builtins:bytes": lambda v: _tagged("bytes", v=base64.b64encode(v).decode()),
-    "builtins:bytearray": lambda v: _tagged("bytearray", v=base64.b64encode(v).decode()),
+    "builtins:bytes": lambda v: _tagged("bytes", **_spelled(v)),
+    "builtins:bytearray": lambda v: _tagged("bytearray", **_spelled(bytes(v))),
     "builtins:complex": lambda v: _tagged("complex", v=[_encode(v.real, 0), _encode(v.imag, 0)]),
     "datetime:datetime": lambda v: _tagged("datetime", v=v.isoformat(), fold=v.fold) if v.tzinfo is None else _reduced(v),
     "datetime:date": lambda v: _tagged("date", v=v.isoformat()),
@@ -351,8 +364,8 @@ def _many(make: Callable[[Iterable[Any]], Any]) -> Callable[[dict[str, Any]], An
 
 
 _DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "bytes": lambda v: base64.b64decode(v["v"]),
-    "bytearray": lambda v: bytearray(base64.b64decode(v["v"])),
+    "bytes": _unspelled,
+    "bytearray": lambda v: bytearray(_unspelled(v)),
     "complex": lambda v: complex(*_decode(v["v"])),
     "float": lambda v: float(v["v"]),
     "tuple": _many(tuple),

@@ -46,7 +46,8 @@ def judge(budget: Budget, value: float | None) -> Verdict:
 
 
 _COLD = (
-    "after 20 ms without work code and data have left the caches: redacting a 2 KB answer is 23 µs in a loop, 150 µs or more after a pause"
+    "after 20 ms of idling a processor runs the same code 1.5 to 2 times slower, single steps more (matching five bytes takes re2 1 µs in "
+    "a loop and 26 µs after a pause of 20 ms)"
 )
 
 BUDGETS = (
@@ -55,10 +56,10 @@ BUDGETS = (
         "latency added to a 30 KB call, median",
         150,
         "µs",
-        "two thirds are the wait for the answer's frame, which is the promise that kill -9 loses nothing. Redacting, hashing, compressing "
-        "and writing a 2 KB answer takes the writer about 200 µs back to back and 300 to 350 µs here, since "
-        f"{_COLD}. Without the wait about 200 µs stay on fresh prompts and nothing measurable on growing ones. Doing the work on the caller's "
-        "thread instead saves two hand-overs, about 50 to 90 µs, and costs the caller 400 µs of CPU.",
+        "most of it is the wait for the answer's frame, which is the promise that kill -9 loses nothing. To redact, hash, compress and "
+        f"write a 2 KB answer takes the writer 280 µs back to back and 435 to 450 µs here: {_COLD}. The hand-over to its thread and "
+        "back is another 45 µs, taking note of the request and being displaced from the caches the rest. Meeting the budget takes "
+        "handing the answer over unredacted to memory that outlives the process, and redacting it in another process.",
     ),
     Budget(
         "survival.on_record",
@@ -74,27 +75,27 @@ BUDGETS = (
         "CPU added on the caller's thread, median",
         60,
         "µs",
-        "the book-keeping of a crossing is 21 µs in a loop and 43 µs after a pause; the rest is waking the writer twice, being woken once, "
-        "and running on behind it: what the writer does to a fresh 30 KB prompt displaces the caller's data from the caches. For a growing "
-        "conversation the figure is smaller.",
+        "the recorder's own code on the caller's thread takes 25 µs before the request leaves and 25 µs at its end, waking the writer and "
+        "being woken included; the rest is chunks and headers, and running on behind the writer: what it does to a fresh 30 KB prompt "
+        "displaces the caller's data from the caches.",
     ),
     Budget(
         "live_call.added_process_us",
         "CPU added to the process, fresh 30 KB prompt, redaction included",
         700,
         "µs",
-        "back to back the writer's work is about 1,200 µs: redaction 450 (of it 200 to 300 in re2, whose automaton meets new text), storing "
-        "42 parts 270 (their keyed hashes, and the day of the trace formatted anew for each), cutting at message borders 100, compressing "
-        f"two frames 180, redacting 12 headers one by one 100. The rest is that {_COLD}.",
+        "back to back the writer's work is about 1,350 µs: redacting the prompt's texts 360 (of it 250 in re2, whose automaton meets new "
+        "text) and the answer 120, cutting at message borders 125, hashing and storing 42 parts 120, headers 160, compressing and writing "
+        f"two frames 190, the rest is Python between these. It is more here: {_COLD}.",
     ),
     Budget(
         "live_call.added_process_us_growing",
         "CPU added to the process per turn of a growing conversation",
         200,
         "µs",
-        "almost all of it does not depend on the prompt: back to back it is 490 µs, of it 130 for redacting 12 headers, the URL and the "
-        "code location, each scanned by itself although most are the same every time, 130 for the answer, 70 for two frames, 60 for the day "
-        f"of the trace and for hashing a comma. Here it doubles, since {_COLD}.",
+        "almost all of it does not depend on the prompt: back to back it is 600 µs, of it 160 for headers (a key's token, and values that "
+        "differ every time), 100 for redacting the answer, 60 for the new messages, 80 for two frames, 30 for hashing, and the Python "
+        f"between these. It is more here: {_COLD}.",
     ),
     Budget(
         "conversation.sealed_mb",
@@ -109,8 +110,9 @@ BUDGETS = (
         "the same in its open journal",
         0.20,
         "MB",
-        "each frame is compressed by itself so that it can be read by itself, and the JSON of an event, about 1 KB, shrinks only 1.5 times "
-        "alone. A dictionary of 1.4 KB known to writer and reader would give 0.167 MB at the same speed; all in one stream is 0.083 MB.",
+        "each frame is compressed by itself so that it can be read by itself, and the JSON of an event, about 1 KB, shrinks little alone. "
+        "With 2.8 KB of another run's frames as a dictionary known to writer and reader it would be 0.171 MB, with 4 KB 0.137 MB (a "
+        "dictionary that fits any agent gives less); as one stream, flushed after each frame, 0.103 MB.",
         digits=3,
     ),
     Budget(

@@ -14,6 +14,7 @@ import importlib.metadata
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from machine import description, machine_time, share_of_others
@@ -39,16 +40,18 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return given
 
 
-def heading(seconds: float, rounds: int, others: float) -> list[str]:
-    """What has to be known about the run; ``others`` is the share of the machine that other processes had."""
+def heading(seconds: float, rounds: int, others: float, during: Mapping[str, float]) -> list[str]:
+    """What has to be known about the run: the share of the machine that other processes had, over all and ``during`` each measure."""
     versions = []
     for row in RECORDERS:
         if row.distribution is not None:
             version = importlib.metadata.version(row.distribution) if installed(row) else "not installed"
             versions.append(f"{row.name} {version}")
+    each = ", ".join(f"{name} {share:.0%}" for name, share in during.items())
     return [
         f"One run of `make bench` on {description()}; {rounds} rounds, {seconds:.0f} s.",
-        f"Other processes had {others:.0%} of the machine meanwhile" + (": too much for figures to be trusted." if others > _BUSY else "."),
+        f"Other processes had {others:.0%} of the machine meanwhile ({each})"
+        + (": too much for figures to be trusted where it is above 10%." if max(during.values(), default=0.0) > _BUSY else "."),
         f"Recorders, each with its defaults: {', '.join(versions)}.",
         "",
         *(f"- **{row.name}**: {row.how}" for row in RECORDERS),
@@ -62,14 +65,17 @@ def main() -> int:
     before, started = machine_time(), time.monotonic()
     sections: list[Section] = []
     failures: list[str] = []
+    during: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="fr-bench-") as scratch:
         bench = Bench(scratch, rounds, sizes)
         for name in given.only or MEASURES:
+            begun = machine_time()
             try:
                 sections += importlib.import_module(f"measures.{name}").measure(bench)
             except BenchmarkFailed as failure:
                 failures.append(f"{name} failed: {failure}")
-    about = heading(time.monotonic() - started, rounds, share_of_others(before, machine_time()))
+            during[name] = share_of_others(begun, machine_time())
+    about = heading(time.monotonic() - started, rounds, share_of_others(before, machine_time()), during)
     print(as_text(about, sections, quick=given.quick), end="")
     if given.quick:
         print("\nA quick run: the figures mean nothing.")

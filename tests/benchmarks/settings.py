@@ -19,6 +19,7 @@ class Sizes(NamedTuple):
         starts: how often each command is started.
         replay_calls: calls of the recorded run.
         replays: how often it is replayed.
+        latency_ms: how long the server takes to answer.
     """
 
     live_calls: int = 200
@@ -29,10 +30,11 @@ class Sizes(NamedTuple):
     starts: int = 15
     replay_calls: int = 300
     replays: int = 3
+    latency_ms: float = 20.0
 
 
 FULL = Sizes()
-QUICK = Sizes(live_calls=5, canned_calls=5, turns=5, first_seen=3, killed_after=5, starts=1, replay_calls=1, replays=1)
+QUICK = Sizes(live_calls=5, canned_calls=5, turns=5, first_seen=3, killed_after=5, starts=1, replay_calls=1, replays=1, latency_ms=1.0)
 
 
 class Bench(NamedTuple):

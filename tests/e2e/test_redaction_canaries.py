@@ -65,7 +65,7 @@ CANARIES = (
     Canary("grafana", "{}", "gl<=sa_><alnum:32>_<hex:8>"),
     Canary("linear", "{}", "lin<=_api>_<alnum:40>"),
     Canary("jwt", "{}", "ey<=J><url64:30>.ey<=J><url64:60>.<url64:43>"),
-    Canary("private key", "-----BEGIN RSA PRIVATE KEY-----\n{0}\n-----END RSA PRIVATE KEY-----", "<base64:64>", lines=True),
+    Canary("private key", "-----BEGIN RSA <=PRIVATE> KEY-----\n{}\n-----END RSA <=PRIVATE> KEY-----", "<base64:64>", lines=True),
     Canary("url password", "postgres://svc:{}@db.internal:5432/p", "<alnum:14>"),
     Canary("query key", "https://x.example/v1?api_key={}&units=m", "<alnum:20>"),
     Canary("password", 'DB_PASSWORD="{}"', "<=horse>-<alnum:9>"),
@@ -159,7 +159,7 @@ def planted() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
                 continue
             secret = secret_of(canary, number)
             needles[secret] = f"{canary.kind} in {channel}"
-            lines.append(canary.around.format(secret))
+            lines.append(fill(canary.around).format(secret))
         texts[channel] = ("; " if channel in ONE_LINE - {"tool keys", "ndjson", "stdout"} else "\n").join(lines)
     named = {name: fill("open-<alnum:14>", number) for number, name in enumerate(NAMED)}
     return texts, named, needles | {value: f"the named value {name}" for name, value in named.items()}

@@ -157,7 +157,9 @@ def record_into(folder: Path) -> Rig:
     does.context = does.context.below(span.span)
 
     does.answer(does.http(request(2, seed=7, top_p=0.9, max_tokens=50, tool_choice="auto")), [json.dumps(WANTS_TOOL).encode()])
-    does.tool("refund", "write", {"order": "o-1", "amounts": (1, 2.5), "when": datetime(2026, 1, 1, tzinfo=UTC)}).returned("refunded o-1")
+    does.tool(
+        "refund", "write", {"order": "o-1", "amounts": (1, 2.5), "when": datetime(2026, 1, 1, tzinfo=UTC), "raw": [b"text", b"\xff"]}
+    ).returned("refunded o-1")
     streamed = does.http(request(4, stream=True))
     does.answer(streamed, events("Done", " ☂", " é😀"), [("content-type", "text/event-stream"), ("x-request-id", "req_1")])
 

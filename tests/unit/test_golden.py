@@ -248,7 +248,9 @@ def test_the_record_says_what_was_done() -> None:
     tools = {row["tool_name"]: row for row in rows if row["kind"] == "tool_call"}
     assert joined(tools["snapshot"], "tool_result_parts") == bytes(range(256))
     assert json.loads(joined(tools["items"], "tool_result_parts")) == [["text", "one"], ["json", '{"two":2}'], ["json", "null"]]
-    assert json.loads(content[tools["refund"]["tool_args_blob"]])["amounts"] == {"$fr": "tuple", "v": [1, 2.5]}
+    arguments = json.loads(content[tools["refund"]["tool_args_blob"]])
+    assert arguments["amounts"] == {"$fr": "tuple", "v": [1, 2.5]}
+    assert arguments["raw"] == [{"$fr": "bytes", "text": "text"}, {"$fr": "bytes", "v": "/w=="}]
     assert tools["lookup"]["error_type"] == "builtins.LookupError"
     outputs = {row["nd_source"]: joined(row, "nd_value_parts") for row in rows if row["kind"] == "output"}
     assert outputs == {"stdout": b"first line\nsecond \xff line\n", "stdin": b"yes\n"}

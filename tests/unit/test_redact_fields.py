@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from fr_recorder.redact import Redactor
 from fr_recorder.redact.fields import FIELDS_BY_NAME, FIELDS_BY_SUFFIX, PLAIN_FIELDS, field_of
 from fr_recorder.redact.specimens import fill
 from fr_recorder.redact.tokens import TOKEN, is_token
+from fr_recorder.values import pack, unpack
 
 REDACTOR = Redactor(bytes(range(32)), "k1")
 OPAQUE = fill("<alnum:32>")
@@ -100,6 +102,27 @@ def test_structural_secret_is_replaced(value: Any, replaced: int) -> None:
     assert tokens_in(redacted) == replaced
     assert sum(hit.count for hit in hits) == replaced
     assert REDACTOR.value(redacted, "v") == (redacted, [])
+
+
+@pytest.mark.parametrize("value", [("one-A1", "two-B2"), b"three-C3", bytearray(b"four-D4"), {"five-E5"}, {"v": ("six-F6",)}], ids=repr)
+def test_typed_value_under_a_telling_name_keeps_its_type(value: Any) -> None:
+    """Typed JSON of a tool's result loses its content and can be handed out in replay all the same."""
+    packed = pack({"password": value, "kept": (1,)})
+    redacted, hits = REDACTOR.value(json.loads(packed.data), "result")
+    text = json.dumps(redacted)
+    assert not re.search("(one|two|three|four|five|six)-", text) and hits
+    back = unpack(packed.form, text)
+    assert type(back["password"]) is type(value) and len(back["password"]) and back["kept"] == (1,)
+
+
+def test_bytes_inside_of_a_value_are_looked_into() -> None:
+    """What is text among them is stored as text, and not in base64, where no pattern would find anything."""
+    key = fill("gh<=p_><alnum:36>")
+    packed = pack({"body": f"key {key}".encode(), "noise": b"\xff\x00"})
+    redacted, hits = REDACTOR.value(json.loads(packed.data), "result")
+    assert [hit.detector for hit in hits] == ["github_token"]
+    back = unpack(packed.form, json.dumps(redacted))
+    assert back["body"].startswith(b"key [[fr:github_token:") and back["noise"] == b"\xff\x00"
 
 
 def test_scheme_before_a_credential_stays() -> None:

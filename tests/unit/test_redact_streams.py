@@ -234,6 +234,18 @@ def test_lines_of_json_are_a_stream() -> None:
         assert "".join(json.loads(line)["message"]["content"] for line in result.data.splitlines()) == plain
 
 
+def test_secret_that_runs_into_the_next_line_does_not_hide_that_line_s_own() -> None:
+    """Records of a log in one field: a token seems to go on in the next record, and takes the word that tells of a cookie with it."""
+    token, cookie = fill("<alnum:40>"), fill("<lower:32>")
+    records = ["started", f"Authorization: Bearer {token}", f"Cookie: sessionid={cookie}", "ended"]
+    body = "".join(json.dumps({"line": record}) + "\n" for record in records).encode()
+    redacted = REDACTOR.body(body, "application/x-ndjson")
+    assert token.encode() not in redacted.data and cookie.encode() not in redacted.data
+    assert [(hit.detector, hit.count) for hit in redacted.hits] == [("access_token", 1), ("cookie", 1)]
+    assert [json.loads(line)["line"] for line in redacted.data.splitlines()][::3] == ["started", "ended"]
+    assert REDACTOR.body(redacted.data, "application/x-ndjson").data == redacted.data
+
+
 def test_undeclared_events_are_recognised() -> None:
     """A stream with a wrong or missing content type is read as one all the same."""
     body = sse([openai_chat(piece) for piece in pieces_of(TEXT, 6, 2)])

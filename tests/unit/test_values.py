@@ -64,7 +64,7 @@ RICH: tuple[Any, ...] = (
         {"$fr": (1,)},
         [float("inf"), {"x": ()}],
     ),
-    *(bytearray(b"ab"), [b"bytes"], complex(1, -2), {"k": {1: {2: {3: ()}}}}),
+    *(bytearray(b"ab"), [b"bytes"], [b"\xff\x00", b"", "é".encode()], bytearray(b"\x80"), complex(1, -2), {"k": {1: {2: {3: ()}}}}),
     *(datetime.datetime(2026, 3, 29, 2, 30, 1, 5), datetime.datetime(2026, 10, 25, 2, 30, fold=1)),
     *(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), datetime.datetime(2026, 1, 1, tzinfo=PLUS_TWO)),
     *(datetime.datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN, fold=1), BERLIN, datetime.UTC),
@@ -284,6 +284,17 @@ def test_exceptions_come_back(error: BaseException, attributes: tuple[str, ...])
     assert (back.args, str(back)) == (error.args, str(error))
     for name in attributes:
         assert getattr(back, name) == getattr(error, name)
+
+
+def test_notes_come_back() -> None:
+    """A program may show them to the model."""
+    error = ValueError("no")
+    error.add_note("asked twice")
+    error.add_note("é☂")
+    back = again(error)
+    assert back.__notes__ == ["asked twice", "é☂"]
+    back.add_note("a third")
+    assert len(back.__notes__) == 3
 
 
 def test_groups_come_back() -> None:

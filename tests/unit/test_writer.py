@@ -48,7 +48,7 @@ class Recording:
         self.reads = ReadLog()
         self.limits = Limits(**{"linger_s": 0.0, **limits})
         self.writer = Writer(self._session, durability, self.limits, self.reads, TRACE)
-        self.backend = RecordingBackend(self.writer, TraceContext(TRACE))
+        self.backend = RecordingBackend(self.writer, TraceContext(TRACE), in_run=True)
         self.lane = Lane("p0")
 
     def _session(self) -> JournalSession:

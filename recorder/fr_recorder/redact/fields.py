@@ -159,8 +159,13 @@ PLAIN_FIELDS: frozenset[str] = words("""
 
 BENIGN_INNER_FIELDS: frozenset[str] = words("""
     type kind name id object title description format scheme provider label status created createdat expires expiresat expiresin issuedat
+    $fr
 """)
-"""Members that stay as they are inside an object that stands under a secret's name, such as ``{"client_secret": {"value": ...}}``."""
+"""Members that stay as they are inside an object that stands under a secret's name, such as ``{"client_secret": {"value": ...}}``.
+
+``$fr`` is the type in our own typed JSON (see :mod:`fr_recorder.values`): without it a tuple or bytes under such a name could not be
+handed out again in replay.
+"""
 
 EXAMPLE_FIELDS: frozenset[str] = words("default const example examples")
 """Members of a JSON schema that hold a value of the property, not words about it."""

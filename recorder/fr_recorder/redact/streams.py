@@ -9,7 +9,9 @@ A secret that spans pieces is replaced in the piece where it begins; its charact
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from fr_recorder.redact.damaged_json import damaged_json_edits
@@ -20,6 +22,7 @@ from fr_recorder.redact.look import LOGPROB_FIELDS, LOGPROB_LISTS, decode_json, 
 from fr_recorder.redact.positions import PlacedList, parse_with_places
 from fr_recorder.redact.rewrite import Rewrite
 from fr_recorder.redact.tables import words
+from fr_recorder.redact.tokens import TOKEN
 
 __all__ = ["DELTA_FIELDS", "DISCRIMINATORS", "Assembly", "LinePayload", "Payload"]
 
@@ -225,11 +228,36 @@ class Assembly:
             edits = self._leaves.edits("".join(stream.texts), self._path_of(key), tally)
             if not edits:
                 continue
+            if stream.is_scanned_alone(key):
+                edits = self._with_those_of_cut_pieces(stream.texts, edits, self._path_of(key), tally)
             new_texts = distribute(stream.texts, edits)
             for number, place, old, new in zip(stream.payloads, stream.numbers, stream.texts, new_texts, strict=True):
                 if new != old:
                     changed[number, key, place] = new
         return changed
+
+    def _with_those_of_cut_pieces(self, texts: list[str], edits: list[Edit], path: str, tally: Tally) -> list[Edit]:
+        """Edits of the joined text, and what a piece needs by itself where one of them runs over its border.
+
+        Such an edit may take away the words that tell of a secret in the piece behind, which scanned afterwards would show nothing.
+        """
+        ends = list(accumulate(map(len, texts)))
+        cut: set[int] = set()
+        for edit in edits:
+            first, last = bisect_right(ends, edit.start), bisect_left(ends, edit.end)
+            if first < last:
+                cut.update(range(first, last + 1))
+        alone = [
+            Edit(edit.start + ends[number] - len(texts[number]), edit.end + ends[number] - len(texts[number]), edit.new)
+            for number in sorted(cut)
+            for edit in self._leaves.edits(texts[number], path, Tally())
+        ]
+        known, kept = set(edits), without_overlaps([*edits, *alone])
+        for edit in kept:
+            if edit not in known:
+                for token in TOKEN.findall(edit.new.encode("utf-8", "surrogatepass")):
+                    tally.add(path, token.split(b":")[1].decode())
+        return kept
 
     def _document_edits(self, changed: dict[tuple[int, Key, int], str], tally: Tally) -> list[ByteEdit]:
         edits: list[ByteEdit] = []

@@ -39,7 +39,7 @@ def measure(bench: Bench) -> list[Section]:
     unique = sum(len(message["content"].encode()) for message in requests[-1]["messages"])
     sent = sum(len(json.dumps(request, ensure_ascii=False).encode()) for request in requests)
     stored: dict[str, int] = {}
-    with Upstream(answer_characters=_SHORT_ANSWER) as model:
+    with Upstream(latency_ms=bench.sizes.latency_ms, answer_characters=_SHORT_ANSWER) as model:
         for row in RECORDERS:
             if not installed(row) or row.name in (BASELINE, AGAIN):
                 continue

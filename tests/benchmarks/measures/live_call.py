@@ -49,7 +49,7 @@ def measure(bench: Bench) -> list[Section]:
 def _fresh(bench: Bench) -> Section:
     bench.say("live_call: a fresh 30 KB prompt, every recorder")
     calls = bench.sizes.live_calls
-    with Upstream() as model:
+    with Upstream(latency_ms=bench.sizes.latency_ms) as model:
         figures = call_rounds(bench, "live_call", RECORDERS, {"url": model.url, "calls": calls, "kind": "fresh"}, calls + WARM_UP)
     section = Section(
         "live_call",
@@ -134,7 +134,7 @@ def _growing(bench: Bench) -> Section:
     bench.say("live_call: a growing conversation")
     turns = bench.sizes.turns
     names = (BASELINE, "fr", AGAIN)
-    with Upstream(answer_characters=_SHORT_ANSWER) as model:
+    with Upstream(latency_ms=bench.sizes.latency_ms, answer_characters=_SHORT_ANSWER) as model:
         arguments = {"url": model.url, "calls": turns, "kind": "growing"}
         figures = call_rounds(bench, "live_call", [row_of(name) for name in names], arguments, 0)
     section = Section(
@@ -164,7 +164,7 @@ def _real(bench: Bench) -> Section:
     names = (BASELINE, "fr", AGAIN)
     for kind, calls in (("real turns", bench.sizes.turns), ("real first seen", bench.sizes.first_seen)):
         bench.say(f"live_call: {kind}")
-        with Upstream(answer_characters=_SHORT_ANSWER) as model:
+        with Upstream(latency_ms=bench.sizes.latency_ms, answer_characters=_SHORT_ANSWER) as model:
             arguments = {"url": model.url, "calls": calls, "kind": kind}
             figures = call_rounds(bench, "live_call", [row_of(name) for name in names], arguments, 0)
         section.rows += _few_rows(figures, names, f"{kind.removeprefix('real ')}: ")

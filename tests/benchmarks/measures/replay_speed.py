@@ -104,7 +104,7 @@ def _record_and_replay(bench: Bench, tool: _Tool, calls: int) -> tuple[_Run, lis
         "TAPE_DIR": os.path.join(folder, "tapes"),
         "OPENAI_API_KEY": _KEY,
     }
-    with Upstream() as model:
+    with Upstream(latency_ms=bench.sizes.latency_ms) as model:
         environment["OPENAI_BASE_URL"] = f"{model.url}/v1"
         recorded = _run((*tool.record, sys.executable, _AGENT, str(calls)), environment, folder)
     return recorded, [_run(tool.replay, environment, folder) for _ in range(bench.sizes.replays)]

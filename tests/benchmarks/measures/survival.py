@@ -42,7 +42,7 @@ def measure(bench: Bench) -> list[Section]:
         ("recorder", "calls on record"),
     )
     worst: dict[str, int] = {}
-    with Upstream() as model:
+    with Upstream(latency_ms=bench.sizes.latency_ms) as model:
         for number in range(bench.rounds):
             for row in RECORDERS:
                 if not installed(row) or row.name in (BASELINE, AGAIN):
