@@ -49,7 +49,7 @@ def heading(seconds: float, rounds: int, others: float, during: Mapping[str, flo
             versions.append(f"{row.name} {version}")
     each = ", ".join(f"{name} {share:.0%}" for name, share in during.items())
     return [
-        f"One run of `make bench` on {description()}; {rounds} rounds, {seconds:.0f} s.",
+        f"One run of `tests/benchmarks/run.py` (`make bench` without its set-up) on {description()}; {rounds} rounds, {seconds:.0f} s.",
         f"Other processes had {others:.0%} of the machine meanwhile ({each})"
         + (": too much for figures to be trusted where it is above 10%." if max(during.values(), default=0.0) > _BUSY else "."),
         f"Recorders, each with its defaults: {', '.join(versions)}.",
