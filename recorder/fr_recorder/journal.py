@@ -16,6 +16,7 @@ from fr_schema.layout import format_path, journal_path, manifest_path
 
 __all__ = ["Journal", "is_live", "sync_folder"]
 
+_LAST_STREAM = 2
 _DISK_IS_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
@@ -37,7 +38,9 @@ class Journal:
         self.dirty = False
         self._frames = 0
         self._descriptor = -1
+        self._identity = (0, 0)
         self._previous = -1
+        self._previous_identity = (0, 0)
         self._name_synced = False
         self._compressor: Any = None
 
@@ -57,7 +60,7 @@ class Journal:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         # Locked before it has its name: a sealer must never find it unlocked and take its writer for dead.
         unnamed = f"{path}.tmp"
-        descriptor = os.open(unnamed, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = _above_streams(os.open(unnamed, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600))
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.rename(unnamed, path)
@@ -65,7 +68,8 @@ class Journal:
             os.close(descriptor)
             raise
         self.release_previous()
-        self._previous, self._descriptor = self._descriptor, descriptor
+        self._previous, self._previous_identity = self._descriptor, self._identity
+        self._descriptor, self._identity = descriptor, _identity_of(os.fstat(descriptor))
         self._compressor = zstandard.ZstdCompressor(level=1, write_checksum=False)
         self.file += 1
         self.size = self._frames = 0
@@ -75,7 +79,7 @@ class Journal:
         """Close the file before the current one, and so give up its lock."""
         if self._previous >= 0:
             descriptor, self._previous = self._previous, -1
-            os.close(descriptor)
+            _close_own(descriptor, self._previous_identity)
 
     def keeps(self, file: int) -> bool:
         """True while a file of this writer is there, as a journal or sealed."""
@@ -95,7 +99,10 @@ class Journal:
         frame = encode_frame(self._frames, payload, self._compressor)
         written = 0
         try:
-            if os.fstat(self._descriptor).st_nlink == 0:
+            found = os.fstat(self._descriptor)
+            if _identity_of(found) != self._identity:
+                raise OSError(errno.EBADF, "the program has closed the journal's descriptor", self.path)
+            if found.st_nlink == 0:
                 raise FileNotFoundError(errno.ENOENT, "the journal was removed", self.path)
             while written < len(frame):
                 written += os.write(self._descriptor, frame[written:] if written else frame)
@@ -132,11 +139,34 @@ class Journal:
         self.release_previous()
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
-            os.close(descriptor)
+            _close_own(descriptor, self._identity)
 
     def forget(self) -> None:
         """In the child of a fork: let go of the parent's file without touching its lock or content."""
         self.close()
+
+
+def _identity_of(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _close_own(descriptor: int, identity: tuple[int, int]) -> None:
+    """Close a file of ours, unless the program did (``os.closerange``) and its number is that of a file of the program's now."""
+    try:
+        if _identity_of(os.fstat(descriptor)) == identity:
+            os.close(descriptor)
+    except OSError:
+        # It is closed.
+        return
+
+
+def _above_streams(descriptor: int) -> int:
+    """The file under a number above the standard streams', to which a program writes by number even where it was started without them."""
+    if descriptor > _LAST_STREAM:
+        return descriptor
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LAST_STREAM + 1)
+    os.close(descriptor)
+    return moved
 
 
 def sync_folder(path: str) -> None:

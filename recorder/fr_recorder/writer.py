@@ -135,9 +135,7 @@ class Writer:
 
     def accepts(self, size: int) -> bool:
         """True when there is room for ``size`` more bytes. When not, waits up to the limit; then counts a loss."""
-        if self._closed:
-            return False
-        return self._has_room(size)
+        return not self._abandoned and self._has_room(size)
 
     def _has_room(self, size: int) -> bool:
         if self._queued_bytes + size <= self._limits.queue_bytes or self._queued_bytes == 0:

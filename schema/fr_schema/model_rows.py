@@ -174,8 +174,9 @@ class ModelReader:
         if decoded.error_type is not None:
             row["error_type"], row["error_message"] = decoded.error_type, decoded.error_message
             row["status"] = "error"
-        elif row["status"] == "ok" and row["response_end"] == "closed" and decoded.stream and decoded.finish_reason is None:
-            row["status"] = "abandoned"
+        elif row["status"] in ("ok", "abandoned") and row["response_end"] in ("closed", "abandoned") and decoded.stream:
+            # SDKs hang up once the model has said that it is done, some of them before the last event.
+            row["status"] = "ok" if decoded.finish_reason is not None else "abandoned"
         self._fill_prompt(row, decoded, exchange)
         self._fill_answer(row, decoded)
         self._fill_cost(row, decoded)

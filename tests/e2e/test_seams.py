@@ -39,7 +39,7 @@ AGENT_CALLS = (
             ("chat", False, "ok", "tool_calls"): 3,
             ("chat", True, "ok", "stop"): 2,
             ("chat", True, "ok", "tool_calls"): 1,
-            ("chat", True, "ok", None): 1,
+            ("chat", True, "abandoned", None): 1,
             ("embeddings", None, "ok", None): 1,
         },
         "gpt-x-2026-01-01",

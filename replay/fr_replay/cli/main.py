@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .opened import close_opened, notes_of_opened
 
     close_opened()
+    _replace_closed_streams()
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
@@ -57,6 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _fail(note, EXIT_BAD_INPUT) if code == 0 else _fail(note, code)
     close_opened()
     return code
+
+
+def _replace_closed_streams() -> None:
+    """Started with a stream closed (``2>&-``), we have nowhere to speak to. A command under ``fr record`` still finds it closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process lives
 
 
 def _fail(message: str, code: int) -> int:
