@@ -300,3 +300,39 @@ def test_limit_of_the_file_size_is_a_full_file(store: str) -> None:
     assert (ran.stdout.strip(), ran.stderr) == (f"{errno.EFBIG} False", "")
     for number in (0, 1):
         assert payloads_in(journal_path(store, WRITER, number)) == [bytes(range(200))]
+
+
+def test_a_descriptor_that_the_program_closed_and_took_is_left_alone(journal: Journal, tmp_path: Path) -> None:
+    """``os.closerange``, then a file of the program's under our number: nothing of ours goes into it, and it is not closed either."""
+    journal.append(PAYLOADS[0])
+    before = journal.path
+    own = os.open(tmp_path / "own.dat", os.O_CREAT | os.O_RDWR)
+    os.dup2(own, journal._descriptor)
+    taken = journal._descriptor
+    with pytest.raises(OSError, match="closed the journal's descriptor"):
+        journal.append(PAYLOADS[1])
+    assert not journal.is_open
+    assert os.path.getsize(tmp_path / "own.dat") == 0
+    os.write(taken, b"mine")
+    assert payloads_in(before) == [PAYLOADS[0]]
+    journal.open_next()
+    journal.append(PAYLOADS[2])
+    assert payloads_in(journal.path) == [PAYLOADS[2]]
+    os.close(taken)
+    os.close(own)
+
+
+def test_the_numbers_of_the_standard_streams_are_not_taken(store: str) -> None:
+    """In a process that was started without them, what it prints must not land in the journal."""
+    program = textwrap.dedent(
+        """
+        import os, sys
+        from fr_recorder.journal import Journal
+        os.closerange(0, 3)
+        journal = Journal(sys.argv[1], "w2")
+        journal.open_next()
+        journal.append(b"x" * 10)
+        sys.exit(7 if journal._descriptor > 2 else 1)
+        """
+    )
+    assert subprocess.run([sys.executable, "-c", program, store], check=False).returncode == 7
