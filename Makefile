@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types unit e2e bench fmt clean
+.PHONY: help demo test lint types unit e2e matrix bench torture fmt clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,16 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 $(VENV)-litellm/.test: pyproject.toml
 	@PYTHON="$(PYTHON)" sh .ci/make-venv $(VENV)-litellm
 	@$(VENV)-litellm/bin/python -m pip install --quiet --disable-pip-version-check -e . --group litellm
+	@touch $@
+
+$(VENV)-frameworks/.test: pyproject.toml
+	@PYTHON="$(PYTHON)" sh .ci/make-venv $(VENV)-frameworks
+	@$(VENV)-frameworks/bin/python -m pip install --quiet --disable-pip-version-check -e . --group frameworks
+	@touch $@
+
+$(VENV)-crews/.test: pyproject.toml
+	@PYTHON="$(PYTHON)" sh .ci/make-venv $(VENV)-crews
+	@$(VENV)-crews/bin/python -m pip install --quiet --disable-pip-version-check -e . --group crews
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test
@@ -47,15 +57,24 @@ types: $(VENV)/.test ## mypy --strict
 unit: $(VENV)/.test ## unit and property tests
 	$(BIN)/pytest tests/unit tests/property
 
-e2e: $(VENV)/.test $(VENV)-litellm/.test ## real SDKs, real processes
-	FR_LITELLM_PYTHON=$(CURDIR)/$(VENV)-litellm/bin/python $(BIN)/pytest tests/e2e
+e2e: $(VENV)/.test $(VENV)-litellm/.test $(VENV)-frameworks/.test ## real SDKs, real frameworks, real processes
+	FR_LITELLM_PYTHON=$(CURDIR)/$(VENV)-litellm/bin/python \
+	FR_FRAMEWORKS_PYTHON=$(CURDIR)/$(VENV)-frameworks/bin/python $(BIN)/pytest tests/e2e
+
+matrix: $(VENV)/.test $(VENV)-litellm/.test $(VENV)-frameworks/.test $(VENV)-crews/.test ## every framework and mode; writes docs/matrix.md
+	FR_LITELLM_PYTHON=$(CURDIR)/$(VENV)-litellm/bin/python \
+	FR_FRAMEWORKS_PYTHON=$(CURDIR)/$(VENV)-frameworks/bin/python \
+	FR_CREWS_PYTHON=$(CURDIR)/$(VENV)-crews/bin/python $(BIN)/python tests/e2e/matrix.py
 
 bench: $(VENV)/.bench ## measure against named peers; writes a report to stdout
 	$(BIN)/python tests/benchmarks/run.py
+
+torture: $(VENV)/.test ## 1,000 random task graphs, 200 edits, 200 kills (half an hour)
+	$(BIN)/python tests/torture/run.py
 
 fmt: $(VENV)/.test ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove what make has made
-	rm -rf $(VENV) $(VENV)-litellm .demo build dist
+	rm -rf $(VENV) $(VENV)-litellm $(VENV)-frameworks $(VENV)-crews .demo build dist

@@ -5,7 +5,7 @@ Without a running recorder every one of them does nothing, at next to no cost, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -59,6 +59,7 @@ def _begin(store: str | None, given: dict[str, Any]) -> bool:
     from .seams import install_seams
 
     concurrency.install(recorder)
+    crossings.set_left_observer(recorder.left)
     watch_children()
     install_seams()
     return True
@@ -121,13 +122,15 @@ class Trace:
         id: the trace id, 32 hex characters; None when nothing records.
     """
 
-    def __init__(self, name: str, labels: dict[str, Any], new: bool | None, location: Location | None) -> None:
+    def __init__(self, name: str, labels: dict[str, Any], new: bool | None, location: Location | None, inputs: Any = None) -> None:
         self._name = name
         self._labels = labels
         self._new = new
         self._location = location
+        self._inputs = inputs
         self._point: _Point | None = None
         self._token: Any = None
+        self._lane: Any = None
         self.id: str | None = None
 
     def __enter__(self) -> Trace:
@@ -139,7 +142,11 @@ class Trace:
         backend = boundary.backend()
         if backend is None:
             return
-        context = self._context(backend, current_context())
+        around = current_context()
+        lane = backend.trace_lane(self._name, around=around is not None, new=self._new is True)
+        if lane is not None:
+            self._lane = lanes.enter_lane(lane)
+        context = self._context(backend, around)
         self.id = context.trace_id
         recorder = current_recorder()
         if recorder is None:
@@ -147,7 +154,11 @@ class Trace:
             self._token = set_context(context)
             return
         point = _Point("span", self._name, recorder, context, self._location)
-        recorder.writer.put_begin(point, 0)
+        if self._inputs is not None:
+            from .values import pack
+
+            point.data = pack(dict(self._inputs))
+        recorder.writer.put_begin(point, len(point.data.data) if point.data is not None else 0)
         self._point = point
         self._token = set_context(context.below(point.span))
 
@@ -165,6 +176,9 @@ class Trace:
         if self._token is not None:
             reset_context(self._token)
             self._token = None
+        if self._lane is not None:
+            lanes.leave_lane(self._lane)
+            self._lane = None
         point, self._point = self._point, None
         recorder = current_recorder()
         if point is None or recorder is None:
@@ -192,6 +206,7 @@ def trace(
     agent: str | None = None,
     agent_version: str | None = None,
     new: bool | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Trace:
     """Open a trace, or a named span of the trace that the code is in already.
 
@@ -203,11 +218,13 @@ def trace(
         user: any id of the person; only a keyed pseudonym of it is stored.
         tags: free labels, as a mapping or a list of names.
         new: True for a trace of its own wherever the code is.
+        inputs: what the work is done on, by parameter name of the function that does it. Stored redacted and untruncated, so that
+            ``fr replay TRACE --handler module:function`` can call that function again.
     """
     labels = labels_of(
         session=session, user=user, task=task, tenant=tenant, agent=agent, agent_version=agent_version, tags=_text_tags(tags), trace=name
     )
-    return Trace(name, labels, new, calling_location())
+    return Trace(name, labels, new, calling_location(), inputs)
 
 
 def _text_tags(tags: dict[str, str] | list[str] | None) -> dict[str, str] | None:

@@ -72,6 +72,10 @@ class Answer(Protocol):
         """Where no answer came: the failure, when its turn has come."""
         ...
 
+    async def left(self) -> None:
+        """The event loop has put the connection away: waits until it had done so in the record."""
+        ...
+
     def leave(self) -> None:
         """The program closes the answer: what it has not read will not be waited for."""
         ...
@@ -121,6 +125,10 @@ class HttpCrossing(Protocol):
         """The exchange is over: ``eof``, ``cut`` (by the other side), ``closed`` (by the program), ``abandoned`` (left unread),
         ``cancelled`` or ``error``. Later calls do nothing.
         """
+        ...
+
+    def left(self) -> None:
+        """An event loop has put the connection away, which took some of its turns, and the program goes on."""
         ...
 
 
@@ -180,6 +188,13 @@ class Backend(Protocol):
         """The id of a trace that begins outside of any other: the run's, or one of its own when ``new`` or where there is no run."""
         ...
 
+    def trace_lane(self, name: str, *, around: bool, new: bool) -> Lane | None:
+        """The lane that a trace of its own runs in; None for what stays in its caller's: part of the trace ``around``, or of the run.
+
+        A lane of its own numbers what happens in a request from 0, whatever the process did before, so that it can be replayed alone.
+        """
+        ...
+
 
 class ToolCall(NamedTuple):
     """A tool about to be called.
@@ -187,7 +202,7 @@ class ToolCall(NamedTuple):
     Attributes:
         kind: ``tool_call``, or ``llm_call`` for a hand-made client.
         arguments: by parameter name.
-        facts: further facts for the record, by event key.
+        facts: further facts for the record, by event key. ``framework``: a framework called the tool, and replay runs it again.
     """
 
     kind: str
@@ -197,6 +212,11 @@ class ToolCall(NamedTuple):
     tool_kind: str
     location: Location | None
     facts: dict[str, Any]
+
+    @property
+    def body_lane_name(self) -> str:
+        """What the lane of the body is called. In replay there is nothing below a lane ``tool:``, for such a body does not run."""
+        return f"{'framework-tool' if 'framework' in self.facts else 'tool'}:{self.name}"
 
 
 _backend: Backend | None = None

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from . import os_system
+from .child_programs import LANE_VARIABLE
 from .import_hooks import after_import
-from .lanes import Lane, current_lane, inside_crossing
+from .lanes import current_lane
 
 __all__ = ["LANE_VARIABLE", "claim_process_number", "install"]
-
-LANE_VARIABLE = "FR_LANE"
 
 _forking = _local()
 
@@ -55,7 +55,7 @@ def install(
     os.register_at_fork(before=before, after_in_parent=resume, after_in_child=in_child)
     _leave_before_hard_exit(leave)
     _leave_before_exec(leave, stay)
-    after_import("subprocess", _name_lane_of_subprocess)
+    os_system.install()
     after_import("multiprocessing.popen_spawn_posix", _name_lane_of_spawned)
 
 
@@ -110,40 +110,6 @@ def _leave_before_exec(leave: Callable[[], None], stay: Callable[[], None]) -> N
     if os.execve in os.supports_fd:
         os.supports_fd.add(execve)
     os.execve = execve
-
-
-_ENV_POSITION = 9
-"""How many arguments of ``Popen`` stand between the command line and the environment."""
-
-
-def _child_lane(program: str) -> Lane:
-    return current_lane().child(f"process:{os.path.basename(program)}")
-
-
-def _program_of(args: Any) -> str:
-    """The program that a command line for ``Popen`` names."""
-    first = args if isinstance(args, str | bytes | os.PathLike) else next(iter(args), "")
-    try:
-        return (os.fsdecode(first).split() or ["?"])[0]
-    except TypeError:
-        # Popen itself will refuse it.
-        return "?"
-
-
-def _name_lane_of_subprocess(module: ModuleType) -> None:
-    """Put the child's lane into the environment that it is given; an environment without ours is left alone."""
-    popen: Any = module.Popen
-    start = popen.__init__
-
-    def __init__(self: Any, args: Any, *rest: Any, **options: Any) -> None:
-        given = options.get("env")
-        # Any other kind of arguments, or an environment given by its position, is left alone.
-        named = isinstance(args, str | bytes | os.PathLike | list | tuple) and len(rest) < _ENV_POSITION
-        if named and not inside_crossing() and LANE_VARIABLE in os.environ and (given is None or LANE_VARIABLE in given):
-            options["env"] = {**(os.environ if given is None else given), LANE_VARIABLE: _child_lane(_program_of(args)).path}
-        start(self, args, *rest, **options)
-
-    popen.__init__ = __init__
 
 
 def _name_lane_of_spawned(module: ModuleType) -> None:

@@ -6,16 +6,17 @@ are marks in the process-wide order: ``as_completed``, queues and shared lists s
 
 from __future__ import annotations
 
+from _thread import _local
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Protocol
 
-from . import crossings
+from . import crossings, set_order
 from .context import current_context
 from .import_hooks import after_import
 from .lanes import Lane, current_lane, inside_crossing, put_task_in_lane, run_job_in_lane
 
-__all__ = ["LaneObserver", "install"]
+__all__ = ["LaneObserver", "install", "set_task_lanes"]
 
 
 class LaneObserver(Protocol):
@@ -23,6 +24,10 @@ class LaneObserver(Protocol):
 
     def opened(self, lane: Lane) -> None:
         """A thread's or job's lane is about to begin."""
+        ...
+
+    def reached(self, lane: Lane) -> None:
+        """This lane begins in its thread, or looks which jobs have ended. May wait, in replay."""
         ...
 
     def ended(self, lane: Lane) -> None:
@@ -44,16 +49,36 @@ class LaneObserver(Protocol):
 _observer: LaneObserver | None = None
 
 
-def install(observer: LaneObserver) -> None:
-    """Patch what is imported, and what will be."""
-    global _observer
-    first = _observer is None
-    _observer = observer
-    if first:
+_patched = False
+
+
+def install(observer: LaneObserver | None) -> LaneObserver | None:
+    """Patch what is imported, and what will be. Returns who observed before."""
+    global _observer, _patched
+    before, _observer = _observer, observer
+    if not _patched and observer is not None:
+        _patched = True
         after_import("threading", _patch_threading)
+        after_import("concurrent.futures._base", set_order.order_thread_futures)
+        after_import("concurrent.futures", lambda futures: set_order.watch_looks(futures, _look))
         after_import("concurrent.futures.thread", _patch_pool)
         after_import("concurrent.futures.process", _patch_process_pool)
+        after_import("asyncio.tasks", set_order.order_tasks_to_complete)
         after_import("asyncio.base_events", _patch_asyncio)
+    return before
+
+
+def _lane_below(name: str) -> Lane:
+    return current_lane().child(name)
+
+
+_lane_of_task: Callable[[str], Lane] = _lane_below
+
+
+def set_task_lanes(lane_of_task: Callable[[str], Lane] | None) -> None:
+    """Let this say which lane a new task runs in, by the name of its coroutine; None for one below the code that makes it."""
+    global _lane_of_task
+    _lane_of_task = lane_of_task or _lane_below
 
 
 def _name_of(function: Any, fallback: str) -> str:
@@ -67,10 +92,44 @@ def _name_of(function: Any, fallback: str) -> str:
     return name if isinstance(name, str) else fallback
 
 
-def _in_lane(lane: Lane, job: Callable[[], Any]) -> Any:
-    observer = _observer
+def _look() -> None:
+    if _observer is not None and not inside_crossing():
+        _observer.reached(current_lane())
+
+
+def _name_of_job(function: Any, args: tuple[Any, ...]) -> str:
+    """The name of what a pool will run; for ``context.run``, in which frameworks wrap every job, that of what runs in the context.
+
+    Jobs of one name are numbered in the order in which they are handed in, so jobs of different kinds must not share a name.
+    """
+    name = _name_of(function, type(function).__name__)
+    inner = (*getattr(function, "args", ()), *args) if type(function).__name__ == "partial" else args
+    return _name_of_job(inner[0], inner[1:]) if name == "Context.run" and inner else name
+
+
+WAITING_JOBS = frozenset(
+    (
+        "SyncQueue.wait",  # langgraph: for the next item of its own stream, as often as the reader is faster than the writer
+    )
+)
+"""Pool jobs that only wait for other threads of their own library. How many there are is a matter of timing, and they ask nobody
+for anything: they get no lane."""
+
+UNORDERED_JOBS = frozenset(
+    (
+        "CrewAIEventsBus._call_handlers",  # crewai: listeners to its events, which nobody waits for
+    )
+)
+"""Pool jobs with a lane, for they may make calls, whose ends take no place in the order: nothing depends on them, and which of two
+of them is first is a matter of timing."""
+
+
+def _in_lane(lane: Lane, job: Callable[[], Any], *, ordered: bool = True) -> Any:
+    observer = _observer if ordered else None
 
     def run() -> Any:
+        if observer is not None:
+            observer.reached(lane)
         try:
             return job()
         finally:
@@ -110,16 +169,22 @@ def _patch_pool(module: ModuleType) -> None:
     def _submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         if inside_crossing() or _observer is None:
             return submit(self, fn, *args, **kwargs)
-        lane = current_lane().child("job:" + _name_of(fn, type(fn).__name__), current_context())
-        _observer.opened(lane)
+        name = _name_of_job(fn, args)
+        if name in WAITING_JOBS:
+            return set_order.put_aside(submit(self, fn, *args, **kwargs))
+        lane = current_lane().child("job:" + name, current_context())
+        ordered = name not in UNORDERED_JOBS
+        if ordered:
+            _observer.opened(lane)
 
         def job(*args: Any, **kwargs: Any) -> Any:
-            return _in_lane(lane, lambda: fn(*args, **kwargs))
+            return _in_lane(lane, lambda: fn(*args, **kwargs), ordered=ordered)
 
         # The pool's own worker threads are upkeep: they must not take a number among the program's threads.
         token = enter_crossing()
         try:
-            return submit(self, job, *args, **kwargs)
+            future = set_order.put_future_in_lane(submit(self, job, *args, **kwargs), lane)
+            return future if ordered else set_order.put_aside(future)
         finally:
             leave_crossing(token)
 
@@ -135,7 +200,7 @@ def _patch_process_pool(module: ModuleType) -> None:
         if inside_crossing() or _observer is None:
             return submit(self, fn, *args, **kwargs)
         lane = current_lane().child("pooled:" + _name_of(fn, type(fn).__name__))
-        return submit(self, PooledJob(lane.path, fn), *args, **kwargs)
+        return set_order.put_future_in_lane(submit(self, PooledJob(lane.path, fn), *args, **kwargs), lane)
 
     pool.submit = _submit
 
@@ -145,26 +210,31 @@ def _patch_asyncio(module: ModuleType) -> None:
     create_task, run_once = loop.create_task, loop._run_once
     import contextvars
 
+    task_class = set_order.hashed_task_class(module.tasks)
+
     def _create_task(self: Any, coro: Any, *, name: Any = None, context: Any = None, **more: Any) -> Any:
         if inside_crossing() or _observer is None:
             return create_task(self, coro, name=name, **({"context": context} if context is not None else {}), **more)
         within = context if context is not None else contextvars.copy_context()
-        put_task_in_lane(within, current_lane().child(_name_of(coro, type(coro).__name__)))
-        return create_task(self, coro, name=name, context=within, **more)
+        lane = _lane_of_task(_name_of(coro, type(coro).__name__))
+        put_task_in_lane(within, lane)
+        return set_order.create_hashed_task(create_task, task_class, self, lane, coro, name=name, context=within, **more)
 
     loop.create_task = _create_task
-    turns = 0
+    # Of the loop that runs in this thread: the turns of others, or of one before it, say nothing about it.
+    turns = _local()
 
     def _run_once(self: Any) -> None:
-        nonlocal turns
-        turns += 1
+        if getattr(turns, "loop", None) != id(self) or not hasattr(self, "_fr_turned"):
+            turns.loop, turns.made, self._fr_turned = id(self), 0, True
+        turns.made += 1
         if _observer is not None:
             _observer.before_turn(self)
         run_once(self)
 
     loop._run_once = _run_once
     _patch_timers(loop)
-    crossings.set_loop_turns(lambda: turns)
+    crossings.set_loop_turns(lambda: getattr(turns, "made", 0))
 
 
 def _patch_timers(loop: Any) -> None:

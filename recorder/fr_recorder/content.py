@@ -6,8 +6,8 @@ comparing bytes with the lane's request before it, and only what is new is parse
 
 from __future__ import annotations
 
-import hmac
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fr_schema.frames import encode_blob
@@ -15,7 +15,9 @@ from fr_schema.ids import day_of_trace
 from fr_schema.parts import GLUE, Segment, cut_body, cut_list
 from fr_schema.records import Redaction
 
-__all__ = ["ContentStore", "RequestParts", "StoredContent"]
+from .keyed_hash import KeyedHash
+
+__all__ = ["ContentStore", "RequestParts", "SharedParts", "StoredContent", "count_together"]
 
 CUT_BYTES = 1 << 20
 """Content beyond this is cut into parts of this size."""
@@ -23,10 +25,11 @@ CUT_BYTES = 1 << 20
 _JOINED = frozenset((GLUE, "value"))
 _FULL_LIST_EVERY = 64
 _CONVERSATIONS = 64
+_MOST_PLACES = 256
 _CACHE_CHARACTERS = 16 << 20
 _DAYS = 2
 _IDS_PER_DAY = 500_000
-_PUNCTUATION_BYTES = 64
+_PUNCTUATION_CHARACTERS = 64
 _MOST_PUNCTUATION = 256
 
 
@@ -57,67 +60,112 @@ class RequestParts(NamedTuple):
     status: str
 
 
-class _Conversation:
-    """What is remembered of a lane's last request: the bytes up to its last message, and the parts of those."""
+class _Stored(NamedTuple):
+    """A stretch of a request in the journal: its parts' hex ids, their bytes, and what was replaced in them."""
 
-    __slots__ = ("day", "ids", "key", "length", "prefix", "redactions", "since_full", "span")
+    ids: list[str]
+    size: int
+    redactions: list[Redaction]
 
-    def __init__(
-        self, day: str, prefix: bytes, key: str, ids: list[str], length: int, redactions: list[Redaction], span: str, since_full: int
-    ) -> None:
-        self.day = day
-        self.prefix = prefix
-        self.key = key
-        self.ids = ids
-        self.length = length
-        self.redactions = redactions
-        self.span = span
-        self.since_full = since_full
+
+class SharedParts(NamedTuple):
+    """The parts that a request shares with the one before it: the first ``length`` of a list that later requests make longer."""
+
+    ids: list[str]
+    length: int
+
+    def listed(self) -> list[str]:
+        """Their hex ids."""
+        return self.ids[: self.length]
+
+
+_NOTHING_SHARED = SharedParts([], 0)
+
+
+class _Conversation(NamedTuple):
+    """What is remembered of a lane's last request.
+
+    Attributes:
+        day: partition that has its parts.
+        body: the request as it was sent; it lives as long as this does.
+        end: how many of its bytes come before the end of its last message.
+        key: the list that the message stands in.
+        ids: the parts of those bytes; a list that later requests make longer, so that each has its own ``length``.
+        length, size, redactions: how many parts, their bytes, and what was replaced in them.
+        span: whose request it was.
+        since_full: how many requests ago the list of parts was last written in full.
+    """
+
+    day: str
+    body: bytes
+    end: int
+    key: str
+    ids: list[str]
+    length: int
+    size: int
+    redactions: list[Redaction]
+    span: str
+    since_full: int
 
 
 class _CachedPart(NamedTuple):
-    blob_id: str
+    """A part of the journal: its id, the same in hex, its bytes, and what was replaced in it."""
+
+    blob_id: bytes
+    name: str
     size: int
-    redactions: list[Redaction]
+    redactions: Sequence[Redaction]
+
+
+_Work = tuple[Segment, Segment, _CachedPart | None, Sequence[Redaction]]
+"""A segment as it was and as it is now; the part that it is if the journal has it; and what was replaced in it."""
+
+_NO_REDACTIONS: tuple[Redaction, ...] = ()
 
 
 class ContentStore:
     """Names and stores parts for one journal.
 
-    ``records`` collects the blob records of the batch being built; the caller takes and clears it. ``kept`` holds
+    ``records`` collects the blob records of the batch being built; the caller takes and clears it. ``shared`` tells
     the parts that the last request shares with the one before it.
     """
 
     def __init__(self, redactor: Any, content_key: bytes) -> None:
         self._redactor = redactor
-        self._key = content_key
+        self._hash = KeyedHash(content_key)
         self.records: list[bytes] = []
-        self.kept: list[str] = []
+        self.shared = _NOTHING_SHARED
         self._stored: OrderedDict[str, set[bytes]] = OrderedDict()
-        self._unsure: list[tuple[str, bytes]] = []
+        self._unsure: list[tuple[set[bytes], bytes]] = []
         self._conversations: OrderedDict[str, _Conversation] = OrderedDict()
         self._cache: OrderedDict[tuple[str | None, str], _CachedPart] = OrderedDict()
         self._cached_characters = 0
-        self._punctuation: dict[bytes, bytes] = {}
+        self._punctuation: dict[str, tuple[bytes, bytes]] = {}
         self._last_day = ("", "")
 
     def put(self, kind: str, data: bytes, trace: str) -> str:
         """Store redacted content as one blob, unless the trace's day has it already. Returns its hex id."""
-        blob_id = self._blob_id(kind, data)
-        if self._is_new(blob_id, trace):
-            self.records.append(encode_blob(blob_id, bytes.fromhex(trace), kind, data))
+        blob_id = self._hash.digest(data)
+        self._store(blob_id, kind, data, self._ids_of_day(trace), trace)
         return blob_id.hex()
 
-    def _blob_id(self, kind: str, data: bytes) -> bytes:
-        """The keyed hash of a part. That of a comma or bracket between messages, which comes back all the time, is remembered."""
-        if kind != GLUE or len(data) > _PUNCTUATION_BYTES:
-            return hmac.digest(self._key, data, "sha256")
-        blob_id = self._punctuation.get(data)
-        if blob_id is None:
-            blob_id = hmac.digest(self._key, data, "sha256")
-            if len(self._punctuation) < _MOST_PUNCTUATION:
-                self._punctuation[data] = blob_id
-        return blob_id
+    def _store(self, blob_id: bytes, kind: str, data: bytes, ids: set[bytes], trace: str) -> None:
+        if blob_id not in ids:
+            ids.add(blob_id)
+            self._unsure.append((ids, blob_id))
+            self.records.append(encode_blob(blob_id, bytes.fromhex(trace), kind, data))
+
+    def _put_glue(self, text: str, ids: set[bytes], trace: str) -> tuple[str, int]:
+        """Store punctuation; returns its hex id and its bytes. That between messages comes back all the time, and is remembered."""
+        known = self._punctuation.get(text)
+        if known is None:
+            data = _encode(text)
+            known = self._hash.digest(data), data
+            if len(text) <= _PUNCTUATION_CHARACTERS and len(self._punctuation) < _MOST_PUNCTUATION:
+                self._punctuation[text] = known
+        blob_id, data = known
+        self._store(blob_id, GLUE, data, ids, trace)
+        return blob_id.hex(), len(data)
 
     def _day(self, trace: str) -> str:
         """The partition of a trace. Formatting a date costs as much as hashing a message, and a process has few traces at a time."""
@@ -141,8 +189,8 @@ class ContentStore:
     def lost(self) -> None:
         """Records made since the last commit did not reach the journal: drop them, and store those blobs again when next needed."""
         self.records = []
-        for day, blob_id in self._unsure:
-            self._stored.get(day, set()).discard(blob_id)
+        for ids, blob_id in self._unsure:
+            ids.discard(blob_id)
         self._unsure.clear()
         self._conversations.clear()
         self._cache.clear()
@@ -157,24 +205,26 @@ class ContentStore:
         """A new journal file begins: it must not refer to part lists of the file before."""
         self._conversations.clear()
 
-    def _is_new(self, blob_id: bytes, trace: str) -> bool:
+    def _ids_of_day(self, trace: str) -> set[bytes]:
+        """Ids of what the partition of a trace has."""
         day = self._day(trace)
         ids = self._stored.get(day)
         if ids is None or len(ids) > _IDS_PER_DAY:
             ids = self._stored[day] = set()
             while len(self._stored) > _DAYS:
                 self._stored.popitem(last=False)
-        if blob_id in ids:
-            return False
-        ids.add(blob_id)
-        self._unsure.append((day, blob_id))
-        return True
+        return ids
 
     # -- requests
 
+    @property
+    def kept(self) -> list[str]:
+        """The hex ids of the parts that the last request shares with the one before it."""
+        return self.shared.listed()
+
     def put_request(self, lane: str, span: str, body: bytes, content_type: str | None, trace: str) -> RequestParts:
         """Store a request body. JSON objects are cut at element boundaries, others are stored as they are."""
-        self.kept = []
+        self.shared = _NOTHING_SHARED
         if not body:
             return RequestParts(None, 0, [], 0, [], "clean")
         grown = self._put_grown(lane, span, body, trace)
@@ -187,57 +237,51 @@ class ContentStore:
             stored = self.put_body(body, content_type, "request", trace)
             return RequestParts(None, 0, stored.parts, stored.size, stored.redactions, stored.status)
         segments, cursor = cut
-        if "".join([s.text for s in segments]) != text:
-            raise AssertionError("a cut body does not join to itself")
-        before = segments[: cursor.segments] if cursor is not None else []
-        ids, size, hits = self._put_segments(before, trace)
-        prefix_ids, prefix_size, prefix_hits = list(ids), size, list(hits)
-        rest_ids, rest_size, rest_hits = self._put_segments(segments[len(before) :], trace)
+        assert text is not None
+        _check_cut(segments, text)
+        before, after = self._put_segments(segments, cursor.segments if cursor is not None else 0, trace)
         if cursor is not None:
-            prefix = text[: cursor.offset].encode()
-            conversation = _Conversation(self._day(trace), prefix, cursor.key, prefix_ids, prefix_size, prefix_hits, span, 0)
-            self._remember(lane, conversation)
-        redactions = hits + rest_hits
-        return RequestParts(None, 0, ids + rest_ids, size + rest_size, redactions, "redacted" if redactions else "clean")
+            end = cursor.offset if len(text) == len(body) else len(text[: cursor.offset].encode())
+            self._remember(
+                lane,
+                _Conversation(
+                    self._day(trace), body, end, cursor.key, list(before.ids), len(before.ids), before.size, before.redactions, span, 0
+                ),
+            )
+        redactions = before.redactions + after.redactions
+        return RequestParts(None, 0, before.ids + after.ids, before.size + after.size, redactions, _status(redactions))
 
     def _put_grown(self, lane: str, span: str, body: bytes, trace: str) -> RequestParts | None:
         """A body that begins with all of the lane's last one up to its last message: only the rest is looked at."""
         known = self._conversations.get(lane)
         day = self._day(trace)
-        if known is None or not body.startswith(known.prefix) or known.day != day:
+        if known is None or not body.startswith(memoryview(known.body)[: known.end]) or known.day != day:
             # Of another day: the partition of this trace lacks its parts.
             return None
-        rest = _decode(body[len(known.prefix) :])
+        rest = _decode(body[known.end :])
         cut = cut_list(rest, known.key) if rest is not None else None
         if cut is None or rest is None:
             return None
         segments, cursor = cut
-        if "".join([s.text for s in segments]) != rest:
-            raise AssertionError("a cut body does not join to itself")
+        _check_cut(segments, rest)
         if cursor is None:
             return None
-        grown_ids, grown_size, grown_hits = self._put_segments(segments[: cursor.segments], trace)
-        rest_ids, rest_size, rest_hits = self._put_segments(segments[cursor.segments :], trace)
-        redactions = known.redactions + grown_hits + rest_hits
+        grown, after = self._put_segments(segments, cursor.segments, trace)
+        ids = known.ids
+        redactions = count_together(known.redactions + grown.redactions)
+        size = known.size + grown.size
         base: str | None = known.span
         since_full = known.since_full + 1
-        new, keep = grown_ids + rest_ids, len(known.ids)
+        new, keep = grown.ids + after.ids, known.length
         if since_full >= _FULL_LIST_EVERY:
-            base, since_full, keep, new = None, 0, 0, known.ids + new
-        self.kept = known.ids[:keep]
-        size = known.length + grown_size + rest_size
-        grown = _Conversation(
-            day,
-            body[: len(known.prefix) + len(rest[: cursor.offset].encode())],
-            cursor.key,
-            known.ids + grown_ids,
-            known.length + grown_size,
-            known.redactions + grown_hits,
-            span,
-            since_full,
-        )
-        self._remember(lane, grown)
-        return RequestParts(base, keep, new, size, redactions, "redacted" if redactions else "clean")
+            base, since_full, keep, new = None, 0, 0, ids[: known.length] + new
+        self.shared = SharedParts(ids, keep)
+        ids += grown.ids
+        end = known.end + len(rest[: cursor.offset].encode())
+        self._remember(lane, _Conversation(day, body, end, cursor.key, ids, len(ids), size, redactions, span, since_full))
+        if after.redactions:
+            redactions = redactions + after.redactions
+        return RequestParts(base, keep, new, size + after.size, redactions, _status(redactions))
 
     def _remember(self, lane: str, conversation: _Conversation) -> None:
         self._conversations[lane] = conversation
@@ -245,65 +289,74 @@ class ContentStore:
         while len(self._conversations) > _CONVERSATIONS:
             self._conversations.popitem(last=False)
 
-    def _put_segments(self, segments: list[Segment], trace: str) -> tuple[list[str], int, list[Redaction]]:
-        """Redact and store segments, joining the small ones; parts that were seen before are only looked up.
+    def _put_segments(self, segments: list[Segment], border: int, trace: str) -> tuple[_Stored, _Stored]:
+        """Redact and store segments, those before the border and the others, joining the small ones of either.
 
-        Returns the parts' ids, their size in bytes, and what was redacted.
+        All are looked through at once; parts that were seen before are only looked up.
         """
-        known = [self._known_part(segment, trace) for segment in segments]
+        ids = self._ids_of_day(trace)
+        known = [None if segment.kind in _JOINED else self._known_part(segment, ids) for segment in segments]
         fresh = [segment for segment, part in zip(segments, known, strict=True) if part is None]
         redacted, hits = self._redactor.segments(fresh) if fresh else ([], [])
-        redactions = _plain(hits)
-        following = iter(redacted)
-        ids: list[str] = []
-        size = 0
-        pending: list[str] = []
-
-        def store(kind: str, text: str) -> int:
-            data = _encode(text)
-            ids.append(self.put(kind, data, trace))
-            return len(data)
-
+        own = hits.own if hits else {}
+        following = iter(enumerate(redacted))
+        work: list[_Work] = []
         for segment, part in zip(segments, known, strict=True):
-            now = next(following) if part is None else segment
+            if part is not None:
+                work.append((segment, segment, part, part.redactions))
+                continue
+            number, now = next(following)
+            work.append((segment, now, None, _plain(own[number]) if number in own else _NO_REDACTIONS))
+        return self._store_segments(work[:border], ids, trace), self._store_segments(work[border:], ids, trace)
+
+    def _store_segments(self, work: list[_Work], ids: set[bytes], trace: str) -> _Stored:
+        names: list[str] = []
+        pending: list[str] = []
+        redactions: list[Redaction] = []
+        size = 0
+        for segment, now, part, own in work:
+            if own:
+                redactions += own
             if part is None and now.kind in _JOINED:
                 pending.append(now.text)
                 continue
             if pending:
-                size += store(GLUE, "".join(pending))
-                pending.clear()
-            if part is not None:
-                ids.append(part.blob_id)
-                size += part.size
-                redactions += part.redactions
-                continue
-            length = store(now.kind, now.text)
-            size += length
-            own = _plain(self._redactor.segments([segment])[1]) if hits and now.text != segment.text else []
-            self._remember_part(segment, _CachedPart(ids[-1], length, own))
+                name, length = self._put_glue("".join(pending), ids, trace)
+                names.append(name)
+                size += length
+                pending = []
+            stored = part or self._new_part(segment, now, own, ids, trace)
+            names.append(stored.name)
+            size += stored.size
         if pending:
-            size += store(GLUE, "".join(pending))
-        return ids, size, redactions
+            name, length = self._put_glue("".join(pending), ids, trace)
+            names.append(name)
+            size += length
+        return _Stored(names, size, redactions)
 
-    def _known_part(self, segment: Segment, trace: str) -> _CachedPart | None:
-        """The stored part of a segment's text, if the trace's day has it."""
-        if segment.kind in _JOINED:
-            return None
-        # By its key as well: whether a value is a secret can depend on what it stands under.
-        part = self._cache.get((segment.key, segment.text))
-        if part is None or not self._has(part.blob_id, trace):
-            return None
-        self._cache.move_to_end((segment.key, segment.text))
+    def _new_part(self, segment: Segment, now: Segment, own: Sequence[Redaction], ids: set[bytes], trace: str) -> _CachedPart:
+        data = _encode(now.text)
+        blob_id = self._hash.digest(data)
+        self._store(blob_id, now.kind, data, ids, trace)
+        part = _CachedPart(blob_id, blob_id.hex(), len(data), own)
+        self._remember_part(segment, part)
         return part
 
-    def _has(self, blob_id: str, trace: str) -> bool:
-        ids = self._stored.get(self._day(trace))
-        return ids is not None and bytes.fromhex(blob_id) in ids
+    def _known_part(self, segment: Segment, ids: set[bytes]) -> _CachedPart | None:
+        """The stored part of a segment's text, if the trace's day has it."""
+        # By its key as well: whether a value is a secret can depend on what it stands under.
+        place = (segment.key, segment.text)
+        part = self._cache.get(place)
+        if part is None or part.blob_id not in ids:
+            return None
+        self._cache.move_to_end(place)
+        return part
 
     def _remember_part(self, segment: Segment, part: _CachedPart) -> None:
-        if len(segment.text) > _CACHE_CHARACTERS // 4 or (segment.key, segment.text) in self._cache:
+        place = (segment.key, segment.text)
+        if len(segment.text) > _CACHE_CHARACTERS // 4 or place in self._cache:
             return
-        self._cache[segment.key, segment.text] = part
+        self._cache[place] = part
         self._cached_characters += len(segment.text)
         while self._cached_characters > _CACHE_CHARACTERS:
             (_, old), _ = self._cache.popitem(last=False)
@@ -317,6 +370,28 @@ class ContentStore:
         if redacted.status == "failed":
             return StoredContent([], 0, _plain(redacted.hits), "failed")
         return StoredContent(self.put_cut(kind, redacted.data, trace), len(redacted.data), _plain(redacted.hits), redacted.status)
+
+
+def count_together(redactions: list[Redaction]) -> list[Redaction]:
+    """Equal places counted together; beyond 256 different ones the path becomes ``...``."""
+    if len(redactions) < 2:
+        return redactions
+    counted: dict[tuple[str, str], int] = {}
+    for path, detector, count in redactions:
+        place = (path, detector)
+        if place not in counted and len(counted) >= _MOST_PLACES:
+            place = ("...", detector)
+        counted[place] = counted.get(place, 0) + count
+    return [(path, detector, count) for (path, detector), count in counted.items()]
+
+
+def _check_cut(segments: list[Segment], text: str) -> None:
+    if "".join([segment.text for segment in segments]) != text:
+        raise AssertionError("a cut body does not join to itself")
+
+
+def _status(redactions: list[Redaction]) -> str:
+    return "redacted" if redactions else "clean"
 
 
 def _plain(hits: Any) -> list[Redaction]:

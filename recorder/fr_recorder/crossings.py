@@ -22,9 +22,21 @@ from .location import Location
 if TYPE_CHECKING:
     from .writer import Writer
 
-__all__ = ["RecordedHttp", "RecordedTool", "RecordingBackend", "loop_turns", "next_order", "set_loop_turns"]
+__all__ = [
+    "TRACE_LANE",
+    "RecordedHttp",
+    "RecordedTool",
+    "RecordingBackend",
+    "loop_turns",
+    "next_order",
+    "set_left_observer",
+    "set_loop_turns",
+]
 
 _RETRYABLE_STATUSES = frozenset((408, 409, 425, 429))
+
+TRACE_LANE = "trace"
+"""The name of the lane of a trace that is not its run's."""
 
 _order = itertools.count(1)
 next_order = _order.__next__
@@ -45,8 +57,21 @@ def set_loop_turns(count: Callable[[], int]) -> None:
 
 
 def loop_turns() -> int:
-    """How many turns the event loops of this process have made."""
+    """How many turns the event loop of this thread has made."""
     return _loop_turns()
+
+
+def _nobody_notes(lane: Lane, number: int) -> None:
+    """Until a recorder runs."""
+
+
+_note_left: Callable[[Lane, int], None] = _nobody_notes
+
+
+def set_left_observer(note: Callable[[Lane, int], None]) -> None:
+    """Tell who notes that an event loop has put away the connection of a lane's crossing of this number."""
+    global _note_left
+    _note_left = note
 
 
 class RecordedHttp:
@@ -196,6 +221,9 @@ class RecordedHttp:
         self.end_at = real.monotonic_ns()
         self.writer.put_end(self, self.received, wait=wait)
 
+    def left(self) -> None:
+        _note_left(self.lane, self.lane_seq)
+
     def take_end_order(self) -> None:
         """Take the end's place in the process-wide order."""
         self.deliveries.append((next_order(), self.end_at - self.start, self.received, _loop_turns()))
@@ -246,7 +274,7 @@ class RecordedTool:
         self.arguments = arguments
         self.span = writer.new_span_id()
         self.lane_seq = lane.next_sequence()
-        self.body_lane = lane.child(f"tool:{call.name}")
+        self.body_lane = lane.child(call.body_lane_name)
         self.at = real.wall_ns()
         self.start = real.monotonic_ns()
         self.result: Any = None
@@ -280,6 +308,20 @@ class RecordedTool:
         if self.end is None:
             self.result = pack(value)
             self._finish("ok", len(self.result.data) if self.result.data is not None else 0)
+
+    @harmless
+    def happened(self, number: int) -> None:
+        """Of a child process: a piece of what it says, or news of it, is about to reach the program."""
+        self.deliveries.append((next_order(), real.monotonic_ns() - self.start, number, _loop_turns()))
+
+    @harmless
+    def returned_streams(self, streams: Any, size: int) -> None:
+        """A child process is over for the program; see :mod:`fr_recorder.child_streams`."""
+        from .values import Packed
+
+        if self.end is None:
+            self.result = Packed("streams", streams)
+            self._finish("ok", size)
 
     @harmless
     def raised(self, error: BaseException) -> None:
@@ -339,6 +381,9 @@ class RecordingBackend:
 
     def trace_id(self, *, new: bool) -> str:
         return self._default_context.trace_id if self._in_run and not new else new_trace_id()
+
+    def trace_lane(self, name: str, *, around: bool, new: bool) -> Lane | None:  # noqa: ARG002 - a name may be a secret, and lanes are not redacted
+        return current_lane().child(TRACE_LANE) if new or not (around or self._in_run) else None
 
 
 def _text(value: Any) -> str:

@@ -9,18 +9,24 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+from types import CodeType
 from typing import Any
 
 from fr_schema.records import Redaction
 
-from .content import ContentStore, StoredContent
+from .child_programs import redacted_command
+from .child_streams import redacted_streams
+from .content import ContentStore, StoredContent, count_together
 from .context import TraceContext
 from .crossings import RecordedHttp, RecordedTool
-from .location import describe_location
+from .location import describe_location, working_directory
 from .transfer import UnknownEncoding, decode_chunks
 from .values import Packed, PackedError, pack_error
 
 __all__ = ["Encoder", "http_outcome", "text_headers"]
+
+
+_MOST_LOCATIONS = 4096
 
 
 class Encoder:
@@ -31,6 +37,7 @@ class Encoder:
         self.content = content
         self._pseudonym_key = pseudonym_key
         self._monotonic_start = monotonic_start
+        self._locations: dict[tuple[int, int, str], tuple[CodeType, str, list[Redaction]]] = {}
 
     # -- what all begins share
 
@@ -67,12 +74,20 @@ class Encoder:
 
     def _location(self, crossing: Any, hits: list[Redaction]) -> str | None:
         """Where in the program it was, redacted: a path may name a person."""
-        described = describe_location(crossing.location)
-        if described is None:
+        location = crossing.location
+        if location is None:
             return None
-        location, found = self._redactor.text(described, "code_location")
-        hits += _plain(found)
-        return str(location)
+        here = working_directory()
+        # The code object itself would be hashed by its content; it is kept, so that its id stays its own.
+        place = (id(location[0]), location[1], here)
+        known = self._locations.get(place)
+        if known is None:
+            described, found = self._redactor.text(describe_location(location, here), "code_location")
+            if len(self._locations) >= _MOST_LOCATIONS:
+                self._locations.clear()
+            known = self._locations[place] = location[0], str(described), _plain(found)
+        hits += known[2]
+        return known[1]
 
     # -- HTTP
 
@@ -83,14 +98,14 @@ class Encoder:
         url, url_hits = self._redactor.url(crossing.url)
         headers, header_hits = self._redactor.headers(text_headers(crossing.headers))
         hits += _plain(url_hits) + _plain(header_hits)
-        event |= {
-            "loc": self._location(crossing, hits),
-            "via": crossing.transport,
-            "method": crossing.method,
-            "url": url,
-            "headers": headers,
-        }
-        event |= {"call": crossing.call_span, "attempt": crossing.attempt, "call_at": crossing.call_at // 1000}
+        event["loc"] = self._location(crossing, hits)
+        event["via"] = crossing.transport
+        event["method"] = crossing.method
+        event["url"] = url
+        event["headers"] = headers
+        event["call"] = crossing.call_span
+        event["attempt"] = crossing.attempt
+        event["call_at"] = crossing.call_at // 1000
         if crossing.cause is not None:
             event |= {"cause": crossing.cause, "backoff": crossing.backoff_us}
         body = self.content.put_request(
@@ -121,33 +136,38 @@ class Encoder:
         status = "clean"
         offsets: list[int] | None = None
         if crossing.status is not None:
-            headers, found = self._redactor.headers(text_headers(crossing.response_headers))
-            hits += _plain(found)
-            event |= {"code": crossing.status, "rheaders": headers, "hv": crossing.http_version}
-            status, offsets = self._response_body(crossing, headers, event, hits)
+            event["code"] = crossing.status
+            event["hv"] = crossing.http_version
+            status, offsets = self._answer(crossing, event, hits)
         if crossing.error is not None:
             hits += self._failure(event, pack_error(crossing.error))
         event["del"] = _deliveries(crossing.deliveries, crossing.issue, offsets)
         event["rstatus"] = "redacted" if hits and status == "clean" else status
         return _with_hits(event, hits)
 
-    def _response_body(
-        self, crossing: RecordedHttp, headers: list[tuple[str, str]], event: dict[str, Any], hits: list[Redaction]
-    ) -> tuple[str, list[int] | None]:
-        """Store the answer's body into the event; returns its redaction status and the chunk ends if they moved."""
+    def _answer(self, crossing: RecordedHttp, event: dict[str, Any], hits: list[Redaction]) -> tuple[str, list[int] | None]:
+        """Put the answer's headers into the event and store its body; returns its redaction status and the chunk ends if they moved."""
         chunks = crossing.chunks
-        encoding = _header(headers, "content-encoding")
+        named = text_headers(crossing.response_headers)
+        encoding = _header(named, "content-encoding")
         pieces, whole = chunks, True
         if encoding:
-            event["enc"] = encoding
             try:
                 pieces, whole = decode_chunks(encoding, chunks)
             except UnknownEncoding as error:
-                hits.append(("response", f"not stored: {error}", 1))
+                headers, found = self._redactor.headers(named)
+                hits += _plain(found)
+                event["rheaders"], event["enc"] = headers, _header(headers, "content-encoding")
+                # The error names the encoding, which is not to be told where it was something to replace.
+                why = str(error) if event["enc"] == encoding else f"content-encoding {event['enc']!r}"
+                hits.append(("response", f"not stored: {why}", 1))
                 return "failed", None
         decoded = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        ends = _running_ends(pieces)
-        redacted = self._redactor.body(decoded, _header(headers, "content-type"), ends)
+        headers, found, redacted = self._redactor.answer(decoded, named, _running_ends(pieces))
+        hits += _plain(found)
+        event["rheaders"] = headers
+        if encoding:
+            event["enc"] = _header(headers, "content-encoding")
         hits += _plain(redacted.hits)
         if redacted.status == "failed":
             return "failed", None
@@ -172,7 +192,7 @@ class Encoder:
         hits: list[Redaction] = []
         call = crossing.call
         event = self._begin(call.kind, crossing, hits)
-        stored = self.packed(crossing.arguments, "args", event["trace"], "arguments")
+        stored = self.packed(crossing.arguments, "args", event["trace"], "command" if call.tool_kind == "subprocess" else "arguments")
         facts, found = self._redactor.value(_json_value(call.facts), "facts")
         hits += _plain(found) + stored.redactions
         event |= {"loc": self._location(call, hits), "name": call.name, "side": call.side_effect, "tool_kind": call.tool_kind}
@@ -228,6 +248,10 @@ class Encoder:
         """Redact and store a packed Python value."""
         if value.form == "bytes":
             return self.content.put_body(value.data, None, kind, trace)
+        if value.form == "streams":
+            pieces, found, status = redacted_streams(value.data, self._redactor)
+            parts = [part for piece in pieces if piece for part in self.content.put_cut(kind, piece, trace)]
+            return StoredContent(parts, sum(map(len, pieces)), found, status)
         redacted, hits = self._redact_packed(value, path)
         data = redacted.encode("utf-8", "surrogatepass")
         return StoredContent(self.content.put_cut(kind, data, trace), len(data), _plain(hits), "redacted" if hits else "clean")
@@ -235,7 +259,7 @@ class Encoder:
     def _redact_packed(self, value: Packed, path: str) -> tuple[str, Any]:
         if value.form in ("json", "typed"):
             parsed = json.loads(value.data)
-            clean, hits = self._redactor.value(parsed, path)
+            clean, hits = redacted_command(self._redactor, parsed) if path == "command" else self._redactor.value(parsed, path)
             return (json.dumps(clean, ensure_ascii=False, separators=(",", ":")) if hits else value.data), hits
         text, hits = self._redactor.text(value.data, path)
         return text, hits
@@ -269,7 +293,13 @@ class Encoder:
         event = self._begin("span", crossing, hits)
         name, found = self._redactor.text(crossing.name, "name")
         hits += _plain(found)
-        event |= {"name": name, "loc": self._location(crossing, hits), "rstatus": "redacted" if hits else "clean"}
+        event |= {"name": name, "loc": self._location(crossing, hits)}
+        status = "clean"
+        if crossing.data is not None:
+            stored = self.packed(crossing.data, "inputs", event["trace"], "inputs")
+            event |= {"inputs": stored.parts, "iform": crossing.data.form}
+            hits, status = hits + stored.redactions, stored.status
+        event["rstatus"] = "redacted" if hits and status == "clean" else status
         return _with_hits(event, hits)
 
     def end_span(self, crossing: Any) -> dict[str, Any]:
@@ -339,10 +369,7 @@ def _plain(hits: Any) -> list[Redaction]:
 def _with_hits(event: dict[str, Any], hits: list[Redaction]) -> dict[str, Any]:
     """The event with its redactions, equal ones counted together."""
     if hits:
-        counted: dict[tuple[str, str], int] = {}
-        for path, detector, count in hits:
-            counted[path, detector] = counted.get((path, detector), 0) + count
-        event["redactions"] = [[path, detector, count] for (path, detector), count in counted.items()]
+        event["redactions"] = [list(redaction) for redaction in count_together(hits)]
     return event
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from typing import Any
 
-from fr_schema.frames import encode_frame
+from fr_schema.frames import FrameCompressor, encode_frame
 from fr_schema.layout import format_path, journal_path, manifest_path
 
 __all__ = ["Journal", "is_live", "sync_folder"]
@@ -42,7 +41,7 @@ class Journal:
         self._previous = -1
         self._previous_identity = (0, 0)
         self._name_synced = False
-        self._compressor: Any = None
+        self._compressor: FrameCompressor | None = None
 
     @property
     def path(self) -> str:
@@ -51,8 +50,6 @@ class Journal:
 
     def open_next(self) -> None:
         """Begin the next file. The one before stays locked until :meth:`release_previous`, and current if this fails. Raises OSError."""
-        import zstandard
-
         if not os.path.exists(format_path(self._store)):
             # A journal in a folder that is no store any more would never be found.
             raise FileNotFoundError(errno.ENOENT, "the store is gone", self._store)
@@ -70,7 +67,7 @@ class Journal:
         self.release_previous()
         self._previous, self._previous_identity = self._descriptor, self._identity
         self._descriptor, self._identity = descriptor, _identity_of(os.fstat(descriptor))
-        self._compressor = zstandard.ZstdCompressor(level=1, write_checksum=False)
+        self._compressor = FrameCompressor()
         self.file += 1
         self.size = self._frames = 0
         self.dirty = self._name_synced = False

@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextvars
 import itertools
 from _thread import _local
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .context import TraceContext
 
-__all__ = ["Lane", "current_lane", "inside_crossing", "root_lane", "run_job_in_lane", "set_root_lane"]
+__all__ = ["Lane", "current_lane", "inside_crossing", "replace_root_lane", "root_lane", "run_job_in_lane", "set_root_lane"]
 
 
 class Lane:
@@ -79,6 +78,13 @@ def set_root_lane(path: str) -> None:
     _thread.lane = None
 
 
+def replace_root_lane(lane: Lane) -> Lane:
+    """Make ``lane`` that of all code which has none of its own; returns the one before."""
+    global _root
+    before, _root = _root, lane
+    return before
+
+
 def current_lane() -> Lane:
     """The lane that the calling code runs in.
 
@@ -94,9 +100,8 @@ def current_lane() -> Lane:
     return by_context
 
 
-def inside_crossing() -> bool:
-    """True below a recorded call: what happens there belongs to the live world, and is not recorded again."""
-    return _inside.get()
+inside_crossing: Callable[[], bool] = _inside.get
+"""True below a recorded call: what happens there belongs to the live world, and is not recorded again."""
 
 
 def enter_crossing() -> contextvars.Token[bool]:

@@ -6,7 +6,7 @@ import os
 import sys
 from types import CodeType, FrameType
 
-__all__ = ["Location", "belongs_to_library", "calling_location", "describe_location"]
+__all__ = ["Location", "belongs_to_library", "calling_location", "describe_location", "working_directory"]
 
 Location = tuple[CodeType, int]
 """A code object and a line number: cheap to take on the caller's thread, put into words on the writer's."""
@@ -40,16 +40,22 @@ def belongs_to_library(filename: str) -> bool:
     return filename.startswith(("<frozen", _STDLIB)) or any(part in filename for part in _LIBRARY_PARTS)
 
 
-def describe_location(location: Location | None) -> str | None:
-    """``file:line in function``; the file relative to the working directory where it lies below it."""
+def working_directory() -> str:
+    """The working directory with a separator at its end; empty where it is gone."""
+    try:
+        return os.getcwd() + os.sep
+    except OSError:
+        return ""
+
+
+def describe_location(location: Location | None, here: str | None = None) -> str | None:
+    """``file:line in function``; the file relative to the working directory, or to ``here``, where it lies below it."""
     if location is None:
         return None
     code, line = location
     path = code.co_filename
-    try:
-        here = os.getcwd() + os.sep
-    except OSError:
-        here = ""
+    if here is None:
+        here = working_directory()
     if here and path.startswith(here):
         path = path[len(here) :]
     return f"{path}:{line} in {code.co_qualname}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["LaneReads", "ReadLog"]
 
 LaneReads = dict[str, dict[str, list[int]]]
-"""``{lane path: {source: values}}``; sources are ``w m p`` (clocks, ns) and ``s e`` (places in the process-wide order)."""
+"""``{lane path: {source: values}}``; sources are ``w m p`` (clocks, ns) and ``s b e`` (places in the process-wide order)."""
 
 
 class ReadLog:
@@ -35,7 +35,11 @@ class ReadLog:
             values = lane.reads.setdefault(source, [])
         values.append(value)
         if len(values) == 1:
-            self._waiting.append((lane, source, values))
+            self.enter(lane, source, values)
+
+    def enter(self, lane: Lane, source: str, values: list[int]) -> None:
+        """A list has got its first value since it was taken."""
+        self._waiting.append((lane, source, values))
 
     def take(self) -> LaneReads:
         """Everything noted so far, removed from the lanes; empty when another thread is just taking it."""

@@ -23,7 +23,7 @@ from .standard_streams import OutputBuffer
 from .store import OpenStore, chosen_store, open_store
 from .writer import Limits, Writer, WriterStatus
 
-__all__ = ["Config", "Recorder", "current_recorder", "start", "stop", "watch_children"]
+__all__ = ["Config", "Recorder", "current_recorder", "set_aside", "start", "stop", "watch_children"]
 
 _FORK_WAIT_S = 2.0
 """The longest that a fork waits for the writer, whatever the disk does."""
@@ -192,6 +192,11 @@ class Recorder:
         """Nothing is noted of a lane's beginning: its name says it."""
 
     @harmless
+    def reached(self, lane: Lane) -> None:
+        """The beginning of a thread or job, and a look at what has ended, are ordered events."""
+        self.reads.note(lane, "b", crossings.next_order())
+
+    @harmless
     def ended(self, lane: Lane) -> None:
         """The end of a thread or job is an ordered event."""
         self.reads.note(lane, "e", crossings.next_order())
@@ -205,6 +210,10 @@ class Recorder:
             return callback(*args)
 
         return make(when, fire, *args)
+
+    def left(self, lane: Lane, number: int) -> None:
+        """Note the place and the loop's turn at which the connection of a lane's crossing of this number was put away."""
+        self._fired(lane, "c", number)
 
     @harmless
     def _fired(self, lane: Lane, source: str, number: int) -> None:
@@ -299,6 +308,21 @@ def _close_at_exit(recorder: Recorder) -> None:
             exec("raise KeyboardInterrupt")
         except KeyboardInterrupt:
             return
+
+
+def set_aside() -> Callable[[], None]:
+    """Let nothing be recorded for now; returns what takes the recording up again."""
+    global _recorder
+    recorder, _recorder = _recorder, None
+    behind = boundary.backend()
+    boundary.install(None)
+
+    def take_up() -> None:
+        global _recorder
+        _recorder = recorder
+        boundary.install(behind)
+
+    return take_up
 
 
 def stop() -> None:

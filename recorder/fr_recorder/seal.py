@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EarlierBlobs",
     "Manifest",
+    "Origin",
     "Sealed",
     "SealedBlobs",
     "journal_files",
@@ -39,6 +40,7 @@ __all__ = [
     "seal_dead_journals",
     "seal_journal",
     "trace_of_journal",
+    "write_segment",
 ]
 
 _ROW_GROUP = {EVENTS: 65_536, BLOBS: 8_192}
@@ -124,15 +126,40 @@ def _seal(store: str, writer: str, seq: int, path: str, data: bytes) -> Sealed:
     builder = RowBuilder(folded, EarlierBlobs(store, writer, path), writer=writer, continued=_is_continued(store, writer, seq, folded))
     events = builder.event_rows()
     blobs = builder.blob_rows()
+    kept = _quarantine(store, writer, seq, path) if builder.damage else None
+    origin = Origin(folded.header.get("run"), folded.closed is not None, builder.damage, kept)
+    files = write_segment(store, writer, seq, events, blobs, origin)
+    _remove_journal(path)
+    damage = [f"{d.reason} ({d.length} bytes at {d.offset})" if d.offset >= 0 else d.reason for d in builder.damage]
+    return Sealed(path, len(events), files, damage, kept)
+
+
+class Origin(NamedTuple):
+    """Where the rows of a segment come from.
+
+    Attributes:
+        run: the run that they are of, or None.
+        closed: the process ended in order.
+        damage: what could not be read.
+        kept: path in quarantine of what was damaged, or None.
+    """
+
+    run: str | None
+    closed: bool
+    damage: Sequence[Damage] = ()
+    kept: str | None = None
+
+
+def write_segment(
+    store: str, writer: str, seq: int, events: list[dict[str, Any]], blobs: list[dict[str, Any]], origin: Origin
+) -> list[str]:
+    """Write the files of a segment and, at last, the manifest that commits it; returns the files, relative to the store. Raises OSError."""
     files = [
         *_write_table(store, EVENTS, writer, seq, events, "trace_id"),
         *_write_table(store, BLOBS, writer, seq, blobs, "first_trace_id"),
     ]
-    kept = _quarantine(store, writer, seq, path) if builder.damage else None
-    _write_manifest(store, writer, seq, folded, builder.damage, files, len(events), len(blobs), kept)
-    _remove_journal(path)
-    damage = [f"{d.reason} ({d.length} bytes at {d.offset})" if d.offset >= 0 else d.reason for d in builder.damage]
-    return Sealed(path, len(events), [name for name, _ in files], damage, kept)
+    _write_manifest(store, writer, seq, origin, files, len(events), len(blobs))
+    return [name for name, _ in files]
 
 
 def _is_continued(store: str, writer: str, seq: int, folded: FoldedJournal) -> bool:
@@ -330,12 +357,10 @@ def _write_manifest(
     store: str,
     writer: str,
     seq: int,
-    folded: FoldedJournal,
-    damage: Sequence[Damage],
+    origin: Origin,
     files: list[tuple[str, int]],
     events: int,
     blobs: int,
-    kept: str | None,
 ) -> None:
     """The commit point of a segment: what was written, with digests, and what came before."""
     path = manifest_path(store, writer, seq)
@@ -349,8 +374,8 @@ def _write_manifest(
         "sealed_at": int(time.time() * 1e6),
         "events": events,
         "blobs": blobs,
-        "run": folded.header.get("run"),
-        "closed_in_order": folded.closed is not None,
+        "run": origin.run,
+        "closed_in_order": origin.closed,
         "files": [
             {
                 "path": name,
@@ -360,8 +385,8 @@ def _write_manifest(
             }
             for name, rows in files
         ],
-        "damage": [{"offset": d.offset, "length": d.length, "reason": d.reason} for d in damage],
-        "quarantine": os.path.relpath(kept, store) if kept else None,
+        "damage": [{"offset": d.offset, "length": d.length, "reason": d.reason} for d in origin.damage],
+        "quarantine": os.path.relpath(origin.kept, store) if origin.kept else None,
         "previous": digest_of(before) if os.path.exists(before) else None,
     }
     temporary = f"{path}.{os.getpid()}.tmp"

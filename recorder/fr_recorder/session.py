@@ -8,7 +8,7 @@ from typing import Any
 from fr_schema.frames import MAX_PAYLOAD_BYTES, encode_event
 
 from . import real
-from .content import ContentStore
+from .content import ContentStore, SharedParts
 from .encoder import Encoder, http_outcome
 from .journal import Journal
 from .program import installed_packages, loaded_code
@@ -38,7 +38,7 @@ class JournalSession:
         self.content: ContentStore = encoder.content
         self._header = header
         self._number = 0
-        self._open: dict[str, tuple[dict[str, Any], list[str], Any]] = {}
+        self._open: dict[str, tuple[dict[str, Any], SharedParts | None, Any]] = {}
         self._began = False
         self.said_goodbye = False
         self.reopen()
@@ -56,7 +56,7 @@ class JournalSession:
             return [self.encoder.decision(crossing)]
         else:
             event = self.encoder.begin_span(crossing)
-        self._open[crossing.span] = event, self.content.kept if kind == "http" else [], crossing
+        self._open[crossing.span] = event, self.content.shared if kind == "http" else None, crossing
         return [event]
 
     def end(self, crossing: Any) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class JournalSession:
             }
             if kind == "decision":
                 return [event | {"t": "point"}]
-            self._open[crossing.span] = event, [], crossing
+            self._open[crossing.span] = event, None, crossing
             return [event]
         self._open.pop(crossing.span, None)
         duration = crossing.end_at - crossing.start
@@ -123,7 +123,7 @@ class JournalSession:
     def records(self, events: list[dict[str, Any]]) -> list[bytes]:
         """Events as records, each behind the blobs that it needs. Raises TypeError or ValueError for what cannot be written."""
         records = [*self.content.records, *self._encoded(events)]
-        if any(len(record) > MAX_PAYLOAD_BYTES for record in records):
+        if records and max(map(len, records)) > MAX_PAYLOAD_BYTES:
             raise ValueError(f"a record is larger than {MAX_PAYLOAD_BYTES} bytes")
         self.content.records = []
         return records
@@ -161,7 +161,7 @@ class JournalSession:
         events = [
             header | {"resumed": True} if self.said_goodbye else header,
             {"t": "program", "packages": installed_packages(), **self._program()},
-            *(_again(event, kept) for event, kept, _ in self._open.values()),
+            *(_again(event, shared) for event, shared, _ in self._open.values()),
         ]
         self.journal.append(b"".join(self._encoded(events)))
         self._began = True
@@ -185,11 +185,11 @@ class JournalSession:
         self._began = False
 
 
-def _again(event: dict[str, Any], kept: list[str]) -> dict[str, Any]:
+def _again(event: dict[str, Any], shared: SharedParts | None) -> dict[str, Any]:
     """The begin of an open span for the next file, with its part list in full: the base stands in the file before."""
     again = {key: value for key, value in event.items() if key not in ("base", "keep", "new")}
     if "base" in event:
-        again["body"] = kept + event["new"]
+        again["body"] = [*(shared.listed() if shared is not None else ()), *event["new"]]
     return {**again, "of": event.get("n")}
 
 

@@ -7,7 +7,9 @@ The stream's raw file is replaced by one that does the same and shows the bytes,
 from __future__ import annotations
 
 import io
+import os
 import sys
+from _thread import RLock
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -78,11 +80,19 @@ class _ShownOutput(io.FileIO):
     def __init__(self, descriptor: int, show: Callable[[bytes], None]) -> None:
         super().__init__(descriptor, "wb", closefd=False)
         self._show = show
+        self._renew_lock()
+        os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        # Without a buffer above (python -u) nothing else keeps two threads' bytes in one order here and at the descriptor;
+        # re-entrant, since a signal handler may print in the middle of a write.
+        self._one_at_a_time = RLock()
 
     def write(self, data: Any) -> Any:
-        written = super().write(data)
-        if written:
-            self._show(bytes(memoryview(data).cast("B")[:written]))
+        with self._one_at_a_time:
+            written = super().write(data)
+            if written:
+                self._show(bytes(memoryview(data).cast("B")[:written]))
         return written
 
 

@@ -57,8 +57,8 @@ def read_format(path: str) -> OpenStore:
     return OpenStore(path, store_id)
 
 
-def open_store(path: str) -> OpenStore:
-    """The store at a path, made if nothing is there.
+def open_store(path: str, store_id: str | None = None) -> OpenStore:
+    """The store at a path, made if nothing is there: with a new id, or with this one, for a part of another store under the same keys.
 
     Raises NotAStore for a folder that holds something else, FormatTooNew, or OSError when it cannot be made.
     """
@@ -71,15 +71,15 @@ def open_store(path: str) -> OpenStore:
     os.makedirs(path, exist_ok=True)
     for folder in (JOURNAL, EVENTS, BLOBS, MANIFESTS):
         os.makedirs(os.path.join(path, folder), exist_ok=True)
-    _write_format(path)
+    _write_format(path, store_id or os.urandom(8).hex())
     return read_format(path)
 
 
-def _write_format(path: str) -> None:
+def _write_format(path: str, store_id: str) -> None:
     """Make the FORMAT file whole or not at all; several processes may try at once, and the first wins."""
     facts = {
         "format": FORMAT_VERSION,
-        "store": os.urandom(8).hex(),
+        "store": store_id,
         "made_by": f"fr {PACKAGE_VERSION}",
         "hash": "sha256",
         "blob_id": "hmac-sha256",

@@ -20,7 +20,7 @@ from .location import Location, calling_location
 if TYPE_CHECKING:
     import inspect
 
-__all__ = ["SIDE_EFFECTS", "run_body", "tool"]
+__all__ = ["SIDE_EFFECTS", "InsideTool", "run_body", "tool"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -107,14 +107,14 @@ class _Beginner:
 
 def run_body(crossing: ToolCrossing, body: Callable[[], T]) -> T:
     """Run a tool's body inside its span and lane. Says nothing of the outcome to the crossing."""
-    entered = _Inside(crossing)
+    entered = InsideTool(crossing)
     try:
         return body()
     finally:
         entered.leave()
 
 
-class _Inside:
+class InsideTool:
     """Span and lane of a tool's body, entered."""
 
     __slots__ = ("_context", "_lane")
@@ -160,7 +160,7 @@ def _sync(function: Any, begin: _Beginner) -> Any:
 
 
 async def _await(value: Awaitable[Any], crossing: ToolCrossing) -> Any:
-    entered = _Inside(crossing)
+    entered = InsideTool(crossing)
     try:
         result = await value
     except BaseException as error:
@@ -266,7 +266,7 @@ async def _inside(crossing: ToolCrossing | None, step: Callable[[], Awaitable[T]
     """One step of an async generator, in its span and lane where it is recorded; its failure is the tool's."""
     if crossing is None:
         return await step()
-    entered = _Inside(crossing)
+    entered = InsideTool(crossing)
     try:
         return await step()
     except StopAsyncIteration:

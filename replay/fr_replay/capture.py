@@ -11,22 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fr_recorder import (
+        api,
         boundary,
+        child_streams,
         children,
         clock,
         concurrency,
+        context,
         crossings,
         lanes,
+        os_system,
         randomness,
         reads,
         real,
+        recorder,
         seams,
         standard_streams,
+        transfer,
         values,
     )
+    from fr_recorder.child_programs import asked_by_probe, is_python, redacted_command, runs_python
     from fr_recorder.content import ContentStore
     from fr_recorder.encoder import Encoder, text_headers
     from fr_recorder.environment import is_secret_name
+    from fr_recorder.import_hooks import after_import
     from fr_recorder.journal import is_live
     from fr_recorder.keys import Keys, keys_of_store
     from fr_recorder.launch import (
@@ -40,11 +48,21 @@ if TYPE_CHECKING:
         run_child,
         temporary_folder,
     )
-    from fr_recorder.location import calling_location, describe_location
+    from fr_recorder.location import belongs_to_library, calling_location, describe_location
     from fr_recorder.program import hash_of_file, installed_packages, loaded_code
     from fr_recorder.redact import Redactor
-    from fr_recorder.seal import Sealed, SealedBlobs, journal_files, manifests_of, read_manifest, seal_dead_journals, trace_of_journal
-    from fr_recorder.store import DEFAULT_STORE, OpenStore, chosen_store, read_format
+    from fr_recorder.seal import (
+        Origin,
+        Sealed,
+        SealedBlobs,
+        journal_files,
+        manifests_of,
+        read_manifest,
+        seal_dead_journals,
+        trace_of_journal,
+        write_segment,
+    )
+    from fr_recorder.store import DEFAULT_STORE, OpenStore, chosen_store, open_store, read_format
 
 __all__ = [
     "DEFAULT_STORE",
@@ -54,17 +72,24 @@ __all__ = [
     "Encoder",
     "Keys",
     "OpenStore",
+    "Origin",
     "Recording",
     "Redactor",
     "Sealed",
     "SealedBlobs",
+    "after_import",
+    "api",
+    "asked_by_probe",
+    "belongs_to_library",
     "boot_environment",
     "boundary",
     "calling_location",
+    "child_streams",
     "children",
     "chosen_store",
     "clock",
     "concurrency",
+    "context",
     "crossings",
     "describe_location",
     "die_like",
@@ -72,42 +97,54 @@ __all__ = [
     "hash_of_file",
     "installed_packages",
     "is_live",
+    "is_python",
     "is_secret_name",
     "journal_files",
     "keys_of_store",
     "lanes",
     "loaded_code",
     "manifests_of",
+    "open_store",
+    "os_system",
     "randomness",
     "read_format",
     "read_manifest",
     "reads",
     "real",
     "record_command",
+    "recorder",
+    "redacted_command",
     "run_child",
+    "runs_python",
     "seal_dead_journals",
     "seams",
     "standard_streams",
     "temporary_folder",
     "text_headers",
     "trace_of_journal",
+    "transfer",
     "values",
+    "write_segment",
 ]
 
 _HOMES = {
+    **dict.fromkeys(("asked_by_probe", "is_python", "redacted_command", "runs_python"), "child_programs"),
     "ContentStore": "content",
     "Encoder": "encoder",
     "text_headers": "encoder",
     "is_secret_name": "environment",
+    "after_import": "import_hooks",
     "is_live": "journal",
     "Keys": "keys",
     "keys_of_store": "keys",
+    "belongs_to_library": "location",
     "calling_location": "location",
     "describe_location": "location",
     "hash_of_file": "program",
     "installed_packages": "program",
     "loaded_code": "program",
     "Redactor": "redact",
+    "Origin": "seal",
     "Sealed": "seal",
     "SealedBlobs": "seal",
     "journal_files": "seal",
@@ -115,9 +152,11 @@ _HOMES = {
     "read_manifest": "seal",
     "seal_dead_journals": "seal",
     "trace_of_journal": "seal",
+    "write_segment": "seal",
     "DEFAULT_STORE": "store",
     "OpenStore": "store",
     "chosen_store": "store",
+    "open_store": "store",
     "read_format": "store",
     **dict.fromkeys(
         (

@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-__all__ = ["CanonicalRequest", "Difference", "canonical_http", "differences", "text_difference"]
+__all__ = ["CanonicalRequest", "Difference", "canonical_http", "difference_row", "differences", "list_lengths", "same", "text_difference"]
 
 COMPARED_HEADERS = re.compile(
     r"^(anthropic-version|anthropic-beta|.*-beta|openai-organization|openai-project|x-goog-api-client-beta|notion-version|api-version)$"
@@ -143,6 +143,36 @@ def differences(recorded: Any, replayed: Any, path: str = "") -> Iterator[Differ
         yield from differences(recorded.body, replayed.body, "")
         return
     yield from _walk(recorded, replayed, path, None)
+
+
+def difference_row(difference: Difference, most: int) -> dict[str, Any]:
+    """A difference as it is reported: values longer than ``most`` characters cut to what surrounds the first difference.
+
+    ``cut_from`` is the index of the first character that is left of changed texts, ``lengths`` how long they were.
+    """
+    recorded, replayed = difference.recorded, difference.replayed
+    row = difference._asdict()
+    if isinstance(recorded, str) and isinstance(replayed, str):
+        start = max(0, (difference.character or 0) - most // 2) if max(len(recorded), len(replayed)) > most else 0
+        row |= {"cut_from": start, "lengths": [len(recorded), len(replayed)]}
+        row |= {"recorded": recorded[start : start + most], "replayed": replayed[start : start + most]}
+        return row
+    return row | {"recorded": _cut(recorded, most), "replayed": _cut(replayed, most)}
+
+
+def _cut(value: Any, most: int) -> Any:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if len(text) <= most else text[:most] + "…"
+
+
+def list_lengths(recorded: Any, replayed: Any) -> list[dict[str, Any]]:
+    """The lists at the top of two JSON bodies that are not of the same length."""
+    bodies = [side.body if isinstance(side, CanonicalRequest) else side for side in (recorded, replayed)]
+    if not all(isinstance(body, dict) for body in bodies):
+        return []
+    both = [name for name in bodies[0] if isinstance(bodies[0][name], list) and isinstance(bodies[1].get(name), list)]
+    counts = [{"path": name, "recorded": len(bodies[0][name]), "replayed": len(bodies[1][name])} for name in both]
+    return [row for row in counts if row["recorded"] != row["replayed"]]
 
 
 def _by_name(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:

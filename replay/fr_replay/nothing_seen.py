@@ -25,7 +25,7 @@ class RunFacts:
         exit_code: as recorded; negative: ended by that signal.
         reported: how many Python processes reported in.
         seams: client library to ``hooked <version>`` or ``not hooked <version>: <why>``, over all processes.
-        known_seams: every library that has a seam.
+        known_seams: every HTTP client that has a seam.
         hosts: host to number of HTTP calls that went to no model API, telemetry left out.
         telemetry: HTTP calls that only reported something to a vendor.
         tool_calls: tool calls that were recorded.

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,23 +32,36 @@ from .capture import (
     read_format,
     temporary_folder,
 )
-from .engine.tape import Tape, load_tape
+from .engine.guarded_files import remove_made
+from .engine.modes import AFTER, PROMPT, STRICT, Goal, Mode, goal_of
+from .engine.tape import Event, Tape, load_tape
 from .store import Store
-from .tape_writer import RunRecord, read_run, stdin_of, write_tape
+from .tape_writer import NOTHING_MORE, Permissions, RunRecord, read_run, stdin_of, write_tape
 
-__all__ = ["ReplayOutcome", "replay_trace"]
+__all__ = ["Cancelled", "ReplayOutcome", "replay_trace"]
 
 IDENTICAL = "identical"
+MOVED = "identical-but-moved"
+REACHED = "reached"
 DIVERGED = "diverged"
 UNSUPPORTED = "unsupported"
 ENDED_EARLY = "ended-early"
 RECORD_ENDED = "record-ended"
 
-_EXIT_CODES = {IDENTICAL: 0, RECORD_ENDED: 0, DIVERGED: EXIT_DIVERGED, UNSUPPORTED: EXIT_UNSUPPORTED, ENDED_EARLY: EXIT_ENDED_EARLY}
+_EXIT_CODES = {
+    **dict.fromkeys((IDENTICAL, MOVED, REACHED, RECORD_ENDED), 0),
+    DIVERGED: EXIT_DIVERGED,
+    UNSUPPORTED: EXIT_UNSUPPORTED,
+    ENDED_EARLY: EXIT_ENDED_EARLY,
+}
 _STAND_IN = "[[fr:env:present]]"
 _POLL_S = 0.02
 _LISTED_UNUSED = 20
 _KILL_AFTER_S = 2.0
+
+
+class Cancelled(Exception):
+    """The replay was given up from outside, and its program killed."""
 
 
 @dataclass(slots=True)
@@ -54,7 +69,8 @@ class ReplayOutcome:
     """How a replay ended.
 
     Attributes:
-        outcome: identical, diverged, unsupported, ended-early or record-ended.
+        outcome: identical, identical-but-moved (tolerant), reached (a step that was asked for), diverged, unsupported, ended-early or
+            record-ended.
         trace_id: the run.
         served: recorded calls that were handed out.
         recorded: recorded calls in all.
@@ -81,17 +97,36 @@ class ReplayOutcome:
         return _EXIT_CODES[self.outcome]
 
 
-def replay_trace(store: Store, trace_id: str) -> ReplayOutcome:
+def replay_trace(
+    store: Store,
+    trace_id: str,
+    permissions: Permissions = NOTHING_MORE,
+    mode: Mode = STRICT,
+    *,
+    aside: threading.Event | None = None,
+    asking: AbstractContextManager[Any] | None = None,
+) -> ReplayOutcome:
     """Run a recorded command again with the recorded world. Its output goes where ours goes.
 
-    Raises NotReplayable, CommandNotFound.
+    Args:
+        aside: for a replay beside others: the program has no terminal and its output is thrown away; when this is set, it is killed.
+        asking: entered while the store is asked, by several threads in turn.
+
+    Raises NotReplayable, CommandNotFound; BadInput when the trace has no such step as the mode names; Cancelled.
     """
-    record = read_run(store, trace_id)
+    asking = asking or nullcontext()
+    with asking:
+        record = read_run(store, trace_id)
+        stdin = stdin_of(store, record)
     store_id = read_format(store.path).store_id
     started = time.monotonic()
     with temporary_folder() as folder:
-        write_tape(store, record, folder, store_id)
-        status, pid = _run(store, record, folder)
+        with asking:
+            write_tape(store, record, folder, store_id, permissions, mode)
+        try:
+            status, pid = _run(record, folder, stdin, mode, aside)
+        finally:
+            remove_made(folder)
         outcome = _judge(trace_id, record, load_tape(folder), folder, status, pid)
     outcome.seconds = time.monotonic() - started
     outcome.suspects = _suspects(store_id, record, outcome)
@@ -116,7 +151,7 @@ def replay_environment(base: Mapping[str, str], record: RunRecord, folder: str) 
     return env
 
 
-def _run(store: Store, record: RunRecord, folder: str) -> tuple[ChildStatus, int]:
+def _run(record: RunRecord, folder: str, stdin: bytes | None, mode: Mode, aside: threading.Event | None) -> tuple[ChildStatus, int]:
     argv = list(record.run["argv"] or ())
     cwd = record.run["cwd"]
     if not argv:
@@ -127,30 +162,46 @@ def _run(store: Store, record: RunRecord, folder: str) -> tuple[ChildStatus, int
         )
     recorded_program = json.loads(record.run["interpreter"] or "{}").get("program")
     program = recorded_program if recorded_program and os.access(recorded_program, os.X_OK) else find_command(argv)
-    stdin = stdin_of(store, record)
     sys.stdout.flush()
+    thrown_away = None if aside is None else subprocess.DEVNULL
     child = subprocess.Popen(
         argv,
         executable=program,
         cwd=cwd,
         env=replay_environment(os.environ, record, folder),
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=thrown_away,
+        stderr=thrown_away,
+        start_new_session=aside is not None,
     )
+    at_prompt = signal.signal(signal.SIGINT, signal.SIG_IGN) if mode.stop == PROMPT else None
     try:
         _feed(child, stdin)
-        return _wait(child, folder), child.pid
+        return _wait(child, folder, aside), child.pid
     except BaseException:
         child.kill()
         child.wait()
         raise
+    finally:
+        if at_prompt is not None:
+            signal.signal(signal.SIGINT, at_prompt)
+        if aside is not None:
+            _end_session(child.pid)
+
+
+def _end_session(pid: int) -> None:
+    """End what a program has left running in its session."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        # The usual case: nothing is left; or what is left has become another user's.
+        return
 
 
 def _feed(child: subprocess.Popen[bytes], stdin: bytes | None) -> None:
     """Give the recorded standard input, from a thread, since the program may not read all of it."""
     if stdin is None or child.stdin is None:
         return
-    import threading
-
     pipe = child.stdin
 
     def feed() -> None:
@@ -164,14 +215,16 @@ def _feed(child: subprocess.Popen[bytes], stdin: bytes | None) -> None:
     threading.Thread(target=feed, daemon=True).start()
 
 
-def _wait(child: subprocess.Popen[bytes], folder: str) -> ChildStatus:
-    """Wait for the program; a stop in one of its children ends it too."""
+def _wait(child: subprocess.Popen[bytes], folder: str, aside: threading.Event | None) -> ChildStatus:
+    """Wait for the program; a stop in one of its children ends it too. Raises Cancelled."""
     stopping_since: float | None = None
     while True:
         try:
             return ChildStatus(child.wait(timeout=_POLL_S if stopping_since is None else 0.1))
         except subprocess.TimeoutExpired:
-            if stopping_since is None and any(v["outcome"] in (DIVERGED, UNSUPPORTED) for v in _verdicts(folder)):
+            if aside is not None and aside.is_set():
+                raise Cancelled from None
+            if stopping_since is None and any(v["outcome"] in (DIVERGED, UNSUPPORTED, REACHED) for v in _verdicts(folder)):
                 stopping_since = time.monotonic()
                 child.send_signal(signal.SIGTERM)
             elif stopping_since is not None and time.monotonic() - stopping_since > _KILL_AFTER_S:
@@ -207,23 +260,36 @@ def _judge(trace_id: str, record: RunRecord, tape: Tape, folder: str, status: Ch
         trace_id,
         served=_progress(folder),
         recorded=len(events),
-        tools={row["tool_name"]: "served" for row in record.rows if row["kind"] == "tool_call"},
+        tools=_grades(record.rows),
         exit_code=(recorded_exit, status.code),
     )
-    stopped = next((v for v in verdicts if v["outcome"] in (DIVERGED, UNSUPPORTED, RECORD_ENDED)), None)
+    used = {number for v in verdicts for number in v.get("used", ())}
+    goal = goal_of(tape.meta)
+    stopped = next((v for v in verdicts if v["outcome"] in (DIVERGED, UNSUPPORTED, RECORD_ENDED, REACHED)), None)
     if stopped is not None:
-        outcome.outcome, outcome.facts = stopped["outcome"], stopped
+        outcome.outcome, outcome.facts = stopped["outcome"], {k: v for k, v in stopped.items() if k != "used"}
+        if goal is not None and stopped["outcome"] == REACHED:
+            # At a step that was stopped at, its last attempt has been compared and not been answered.
+            outcome.facts["not_seen"] = _steps_not_seen(goal, events, used | {goal.last})
         return outcome
     if not verdicts and status.code >= 0:
         outcome.outcome = UNSUPPORTED
         outcome.facts = {"what": "no Python of the command reported in, so nothing could be handed out to it"}
         return outcome
-    used = {number for v in verdicts for number in v["used"]}
     unused = [event for event in events if event.number not in used and event.facts["required"]]
     main = next((v for v in verdicts if v["pid"] == pid), verdicts[0] if verdicts else {})
     outcome.facts = {k: v for k, v in main.items() if k != "used"}
     outcome.facts["unused"] = [{"step": e.step, "kind": e.kind, "lane": e.lane, "request": e.request} for e in unused[:_LISTED_UNUSED]]
     outcome.facts["unused_count"] = len(unused)
+    outcome.facts["moved"] = [row for v in verdicts for row in v["moved"]]
+    outcome.facts["order_given_up"] = any(v["order_given_up"] for v in verdicts)
+    if goal is not None and tape.meta["mode"]["stop"] == AFTER and used.issuperset(goal.events) and not _steps_not_seen(goal, events, used):
+        # The program ended after that step, which is all that was asked for.
+        unused, recorded_exit = [], status.code
+        outcome.outcome = REACHED
+        outcome.facts |= {"stop": AFTER, "step": goal.step, "steps": goal.steps, "not_seen": []}
+    elif outcome.facts["moved"]:
+        outcome.outcome = MOVED
     killed = record.run["phase"] != "end" or any(row["phase"] != "end" for row in record.processes)
     if unused and not (killed and status.code == recorded_exit):
         outcome.outcome = ENDED_EARLY
@@ -240,6 +306,23 @@ def _judge(trace_id: str, record: RunRecord, tape: Tape, folder: str, status: Ch
             outcome.outcome = DIVERGED
             outcome.facts |= {"what": "all requests were the same, and the standard output is not", "stdout": wrong, "differences": []}
     return outcome
+
+
+def _steps_not_seen(goal: Goal, events: list[Event], used: set[int]) -> list[int]:
+    """Steps up to the goal whose requests are not known to have been made; in a process that still ran, for instance."""
+    wanted = {*goal.before, *goal.events}
+    return sorted({event.step for event in events if event.number in wanted and event.number not in used and event.step is not None})
+
+
+def _grades(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """What replay does with each tool: hand out its recorded result, or run it again because only its framework is known to call it."""
+    grades: dict[str, str] = {}
+    for row in rows:
+        if row["kind"] == "tool_call":
+            grade = "re-run" if row["capture_source"] == "framework" else "served"
+            # A tool that is decorated below its framework's wrapper is served.
+            grades[row["tool_name"]] = "served" if "served" in (grade, grades.get(row["tool_name"])) else grade
+    return grades
 
 
 def _suspects(store_id: str, record: RunRecord, outcome: ReplayOutcome) -> list[str]:
@@ -260,6 +343,12 @@ def _suspects(store_id: str, record: RunRecord, outcome: ReplayOutcome) -> list[
     if packages:
         shown = ", ".join(f"{name} {then or 'absent'} -> {now or 'absent'}" for name, (then, now) in list(packages.items())[:3])
         suspects.append(f"packages changed since the recording: {shown}")
+    files = outcome.facts.get("files") or {}
+    for fate, words in (("changed", "input file changed since the recording began"), ("missing", "input file is missing")):
+        paths = [os.path.relpath(path, record.run["cwd"]) for path, found in files.items() if found == fate]
+        if paths:
+            more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+            suspects.append(f"{words}: {', '.join(paths[:3])}{more}")
     beyond = outcome.facts.get("clock_reads_beyond_record")
     if beyond:
         suspects.append(f"the program read the clock {beyond} times more often than when it was recorded")

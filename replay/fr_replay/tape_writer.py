@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from fr_schema.errors import NotReplayable
 
+from .engine.modes import STRICT, Mode
 from .engine.tape import CONTENT_FILE, INDEX_FILE
+from .replay_goal import find_goal
 from .segments import lost_files
 from .store import Store
 
-__all__ = ["RunRecord", "read_run", "write_tape"]
+__all__ = ["NOTHING_MORE", "Permissions", "RunRecord", "read_run", "write_tape"]
 
 _CROSSINGS = ("llm_attempt", "http_call", "tool_call", "llm_call")
 _COLUMNS = [
@@ -22,6 +25,7 @@ _COLUMNS = [
     "span_id",
     "parent_span_id",
     "call_span_id",
+    "capture_source",
     "writer_id",
     "seq",
     "started_at",
@@ -125,8 +129,25 @@ def read_run(store: Store, trace_id: str) -> RunRecord:
     return RunRecord(run, processes, rows, traces)
 
 
-def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> None:
-    """Write a run's tape into a folder. Raises NotReplayable, OSError."""
+class Permissions(NamedTuple):
+    """What the replaying program may do beside what the record holds.
+
+    Attributes:
+        writes: folders in which it may write, absolute.
+        subprocess: it may start programs.
+    """
+
+    writes: tuple[str, ...] = ()
+    subprocess: bool = False
+
+
+NOTHING_MORE = Permissions()
+
+
+def write_tape(
+    store: Store, record: RunRecord, folder: str, store_id: str, permissions: Permissions = NOTHING_MORE, mode: Mode = STRICT
+) -> None:
+    """Write a run's tape into a folder. Raises NotReplayable; BadInput when the trace has no such step as the mode names; OSError."""
     lanes = {row["writer_id"]: row["lane"] for row in record.processes}
     closed = {row["lane"]: row["phase"] == "end" for row in record.processes}
     steps = _steps(record.rows)
@@ -156,8 +177,11 @@ def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> N
         for row in record.processes:
             if row["lane"] in processes:
                 processes[row["lane"]]["started_ns"] = int(row["started_at"].timestamp() * 1e9)
+        goal = find_goal(store, record.run, record.rows, mode.step, is_crossing) if mode.step is not None else None
         index = {
             "meta": {
+                "mode": mode._asdict(),
+                "goal": {**goal, "answer": content.slices(goal["answer"])} if goal is not None else None,
                 "store_id": store_id,
                 "trace": record.run["trace_id"].hex(),
                 "supervisor": os.getpid(),
@@ -165,6 +189,8 @@ def write_tape(store: Store, record: RunRecord, folder: str, store_id: str) -> N
                 "key_id": first["redaction_key_id"] if first else record.run["redaction_key_id"],
                 "seed": seeds.get("random"),
                 "started_ns": int(record.run["started_at"].timestamp() * 1e9),
+                "process_lanes": sorted({row["lane"] for row in record.processes if row["lane"]}),
+                "permissions": {"folder": folder, "writes": list(permissions.writes), "subprocess": permissions.subprocess},
                 "packages": next((dict(row["packages"]) for row in record.processes if row["packages"]), {}),
             },
             "processes": processes,
@@ -194,10 +220,16 @@ def stdin_of(store: Store, record: RunRecord) -> bytes | None:
 
 
 def _steps(rows: Iterable[dict[str, Any]]) -> dict[bytes, int]:
-    """Number of each model call in the run, as ``fr show`` numbers them, by call span."""
+    """Number of each model call in its trace, as ``fr show`` numbers them, by call span."""
     calls = [row for row in rows if row["kind"] == "llm_call"]
     calls.sort(key=lambda row: (row["started_at"], row["writer_id"], row["seq"]))
-    return {row["span_id"]: number for number, row in enumerate(calls, 1)}
+    steps: dict[bytes, int] = {}
+    counts: Counter[bytes] = Counter()
+    for row in calls:
+        if row["span_id"] not in steps:
+            counts[row["trace_id"]] += 1
+            steps[row["span_id"]] = counts[row["trace_id"]]
+    return steps
 
 
 def is_crossing(row: dict[str, Any]) -> bool:
@@ -213,6 +245,7 @@ def _inside_tool(lane: str | None) -> bool:
 
 def _event(row: dict[str, Any], content: _Content, steps: dict[bytes, int], *, ordered: bool) -> dict[str, Any]:
     http = row["kind"] in ("llm_attempt", "http_call")
+    runs_again = row["kind"] == "tool_call" and row["capture_source"] == "framework"
     event: dict[str, Any] = {
         "kind": "http" if http else row["kind"],
         "lane": row["lane"],
@@ -225,7 +258,8 @@ def _event(row: dict[str, Any], content: _Content, steps: dict[bytes, int], *, o
             "span": row["span_id"].hex(),
             "location": row["code_location"],
             "redacted": any(not hit["path"].startswith("headers") for hit in row["redactions"] or ()),
-            "ordered": ordered and row["operation"] != "telemetry",
+            "ordered": ordered and row["operation"] != "telemetry" and not runs_again,
+            "runs_again": runs_again,
             "required": row["operation"] != "telemetry",
             "missing": ", ".join(row["replay_missing"] or ()) if row["phase"] == "end" else None,
             "issued_us": content.offset_us(row),

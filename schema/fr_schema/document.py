@@ -1,17 +1,24 @@
-"""The generated part of ``FORMAT.md``: the tables of columns and kinds. ``python -m fr_schema.document FILE`` puts them in place.
+"""The generated part of ``FORMAT.md``: the tables of columns and kinds, and the dictionaries of the journal.
+
+``python -m fr_schema.document FILE`` puts them in place.
 
 The text between the two markers of a table is replaced; everything else in the file is written by hand.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import sys
 from collections.abc import Sequence
 
 from .columns import BLOB_COLUMNS, EVENT_COLUMNS, KINDS, Column
+from .frame_dictionary import DICTIONARIES
 
 __all__ = ["generated", "with_generated"]
+
+_PIECE = 120
 
 
 def _columns(columns: Sequence[Column]) -> str:
@@ -22,7 +29,18 @@ def _columns(columns: Sequence[Column]) -> str:
 def generated() -> dict[str, str]:
     """The generated blocks by name."""
     kinds = "\n".join(["| kind | one row is |", "|---|---|", *(f"| `{kind}` | {doc} |" for kind, doc in KINDS.items())])
-    return {"events": _columns(EVENT_COLUMNS), "blobs": _columns(BLOB_COLUMNS), "kinds": kinds}
+    return {"events": _columns(EVENT_COLUMNS), "blobs": _columns(BLOB_COLUMNS), "kinds": kinds, "dictionaries": _dictionaries()}
+
+
+def _dictionaries() -> str:
+    """The journal's dictionaries in pieces, each a JSON string."""
+    blocks = []
+    for number, dictionary in DICTIONARIES.items():
+        text = dictionary.decode()
+        pieces = [json.dumps(text[start : start + _PIECE]) for start in range(0, len(text), _PIECE)]
+        digest = hashlib.sha256(dictionary).hexdigest()
+        blocks.append(f"Dictionary {number}: {len(dictionary)} bytes, SHA-256 `{digest}`.\n\n```\n" + "\n".join(pieces) + "\n```")
+    return "\n\n".join(blocks)
 
 
 def with_generated(text: str) -> str:

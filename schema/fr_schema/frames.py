@@ -4,7 +4,8 @@ One frame, little endian::
 
     magic      4   b"FRJ1"
     length     u32 bytes of payload that follow the header
-    flags      u32 bit 0: the payload is one zstd frame; bit 1: reserved for encryption
+    flags      u32 bit 0: the payload is one zstd frame; bit 1: reserved for encryption; bits 8 to 15: number of the
+               dictionary that it was compressed with, 0 for none
     kind       u16 what the payload is; 1 = a batch of records
     version    u16 format version of the payload
     seq        u64 0, 1, 2 ... in one file; a jump says that frames are missing
@@ -24,8 +25,10 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+from .frame_dictionary import DICTIONARIES, WRITTEN_WITH
 from .version import FORMAT_VERSION
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "Damage",
     "EventRecord",
     "Frame",
+    "FrameCompressor",
     "encode_blob",
     "encode_event",
     "encode_frame",
@@ -51,6 +55,8 @@ _BLOB_HEAD_BYTES = 32 + 16 + 1
 
 BATCH = 1
 FLAG_ZSTD = 1
+_DICTIONARY_SHIFT = 8
+_DICTIONARY_MASK = 0xFF << _DICTIONARY_SHIFT
 EVENT = 1
 BLOB = 2
 
@@ -129,8 +135,32 @@ def encode_blob(blob_id: bytes, trace_id: bytes, kind: str, data: bytes) -> byte
     return b"".join((head, blob_id, trace_id, bytes((len(name),)), name, data))
 
 
+class FrameCompressor:
+    """Compresses payloads with the dictionary of new journals. Used by one thread at a time.
+
+    Attributes:
+        flags: what a frame compressed so says of itself.
+    """
+
+    __slots__ = ("compress",)
+
+    flags = FLAG_ZSTD | WRITTEN_WITH << _DICTIONARY_SHIFT
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self.compress = zstandard.ZstdCompressor(level=1, write_checksum=False, dict_data=_dictionary(WRITTEN_WITH)).compress
+
+
+@lru_cache(maxsize=8)
+def _dictionary(number: int) -> Any:
+    import zstandard
+
+    return zstandard.ZstdCompressionDict(DICTIONARIES[number], dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
 def encode_frame(seq: int, payload: bytes, compressor: Any = None) -> bytes:
-    """One frame around a batch payload. ``compressor`` has zstandard's one-shot ``compress(bytes)``.
+    """One frame around a batch payload. ``compressor`` is a :class:`FrameCompressor`, or has zstandard's one-shot ``compress(bytes)``.
 
     Raises ValueError when the payload is larger than a reader would believe.
     """
@@ -142,7 +172,7 @@ def encode_frame(seq: int, payload: bytes, compressor: Any = None) -> bytes:
     if compressor is not None and len(payload) >= _COMPRESS_FROM_BYTES:
         packed = compressor.compress(payload)
         if len(packed) < len(payload):
-            payload, flags = packed, FLAG_ZSTD
+            payload, flags = packed, getattr(compressor, "flags", FLAG_ZSTD)
     head = _UNCHECKED_HEADER.pack(MAGIC, len(payload), flags, BATCH, FORMAT_VERSION, seq)
     checksum = xxhash.xxh3_64_intdigest(head + payload)
     return b"".join((head, checksum.to_bytes(8, "little"), payload))
@@ -252,7 +282,7 @@ class _Reader:
             return "a frame does not match its checksum"
         payload = bytes(self.view[start : start + length])
         if flags & FLAG_ZSTD:
-            unpacked = decompress_bounded(payload)
+            unpacked = decompress_bounded(payload, dictionary=flags >> _DICTIONARY_SHIFT)
             if unpacked is None:
                 return "a frame cannot be decompressed within its limit"
             payload = unpacked
@@ -274,8 +304,11 @@ class _Reader:
             return "the file ends inside a frame"
         if kind != BATCH:
             return f"a frame is of the unknown kind {kind}"
-        if flags & ~FLAG_ZSTD:
+        number = (flags & _DICTIONARY_MASK) >> _DICTIONARY_SHIFT
+        if flags & ~(FLAG_ZSTD | _DICTIONARY_MASK) or (number and not flags & FLAG_ZSTD):
             return f"a frame has unknown flags {flags}"
+        if number and number not in DICTIONARIES:
+            return f"a frame needs the unknown dictionary {number}"
         if version > FORMAT_VERSION:
             return f"a frame has format version {version}"
         return length, flags, version, seq, checksum
@@ -316,14 +349,15 @@ def _find(view: memoryview, position: int, window: int = 1 << 20) -> int:
     return -1
 
 
-def decompress_bounded(data: bytes, limit: int = MAX_PAYLOAD_BYTES) -> bytes | None:
-    """One zstd frame, decompressed; None when it is damaged or would exceed the limit in bytes."""
+def decompress_bounded(data: bytes, limit: int = MAX_PAYLOAD_BYTES, dictionary: int = 0) -> bytes | None:
+    """One zstd frame, decompressed; None when it is damaged or would exceed the limit in bytes. ``dictionary``: its number, 0 for none."""
     import zstandard
 
     try:
         size = zstandard.frame_content_size(data)
         if size < 0 or size > limit:
             return None
-        return zstandard.ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)
+        known = _dictionary(dictionary) if dictionary else None
+        return zstandard.ZstdDecompressor(dict_data=known).decompress(data, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError:
         return None

@@ -157,23 +157,28 @@ def _cut_elements(
     Without elements the cursor is None, nothing is appended, and the caller's glue goes on across the brackets.
     """
     kind = ELEMENT_KINDS[key]
-    cursor: ListCursor | None = None
+    before = len(segments)
     while True:
-        position = _skip_space(text, position)
-        if text[position] == "]":
+        character = text[position]
+        if character in _SPACE:
+            position = _skip_space(text, position)
+            character = text[position]
+        if character == "]":
             break
         if not first:
-            if text[position] != ",":
+            if character != ",":
                 raise ValueError("a comma is missing")
-            position = _skip_space(text, position + 1)
+            position += 1
+            if text[position] in _SPACE:
+                position = _skip_space(text, position)
         value, end = _scan(text, position)
         if position > glue_start:
             segments.append(Segment(GLUE, text[glue_start:position], None, None))
         segments.append(Segment(kind, text[position:end], key, value))
         position = glue_start = end
-        cursor = ListCursor(key, len(segments), end)
         first = False
-    if cursor is None:
+    if len(segments) == before:
         return position + 1, None
+    cursor = ListCursor(key, len(segments), glue_start)
     segments.append(Segment(GLUE, text[glue_start : position + 1], None, None))
     return position + 1, cursor

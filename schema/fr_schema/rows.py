@@ -256,7 +256,8 @@ class RowBuilder:
     def _tool_row(self, span: Span) -> Row:
         begin, end = span.begin, span.end or {}
         row = self._span_row(begin["kind"], span)
-        row["capture_source"] = "sdk"
+        framework = (begin.get("facts") or {}).get("framework")
+        row |= {"capture_source": "framework", "sdk_name": framework} if framework else {"capture_source": "sdk"}
         row |= tool_columns(begin, end)
         row["tool_args_blob"] = self._whole(begin.get("args"), "args", begin["trace"], begin["at"])
         row["replay_level"], row["replay_missing"] = tool_replay_level(row, end)
@@ -268,6 +269,8 @@ class RowBuilder:
     def _other_row(self, span: Span) -> Row:
         row = self._span_row(span.begin["kind"] if span.begin["kind"] in ("span", "run") else "span", span)
         row["capture_source"] = "sdk"
+        row["inputs_blob"] = self._whole(span.begin.get("inputs"), "inputs", span.begin["trace"], span.begin["at"])
+        row["inputs_form"] = span.begin.get("iform")
         facts = span.begin.get("facts") or {}
         end_facts = (span.end or {}).get("facts") or {}
         for name, value in {**facts, **end_facts}.items():

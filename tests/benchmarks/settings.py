@@ -20,6 +20,7 @@ class Sizes(NamedTuple):
         replay_calls: calls of the recorded run.
         replays: how often it is replayed.
         latency_ms: how long the server takes to answer.
+        clock_reads: of each clock, in one loop.
     """
 
     live_calls: int = 200
@@ -31,10 +32,22 @@ class Sizes(NamedTuple):
     replay_calls: int = 300
     replays: int = 3
     latency_ms: float = 20.0
+    clock_reads: int = 20_000
 
 
 FULL = Sizes()
-QUICK = Sizes(live_calls=5, canned_calls=5, turns=5, first_seen=3, killed_after=5, starts=1, replay_calls=1, replays=1, latency_ms=1.0)
+QUICK = Sizes(
+    live_calls=5,
+    canned_calls=5,
+    turns=5,
+    first_seen=3,
+    killed_after=5,
+    starts=1,
+    replay_calls=1,
+    replays=1,
+    latency_ms=1.0,
+    clock_reads=100,
+)
 
 
 class Bench(NamedTuple):

@@ -204,7 +204,7 @@ def test_a_trace_without_a_command_says_so(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "server.py"], env=bench.env, cwd=tmp_path, check=True)
     replayed = bench.replay()
     assert replayed.code == 87
-    assert "not recorded with fr record" in replayed.stderr
+    assert "no command on record, so no program was run" in replayed.stderr
 
 
 def test_a_program_whose_replay_was_killed_ends(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ if os.path.exists("wait"):
 """
     assert bench.record_program(program).code == 0
     (tmp_path / "wait").write_text("")
-    with subprocess.Popen([FR, "replay", "last"], env=bench.env, cwd=tmp_path) as replay:
+    with subprocess.Popen([FR, "replay", "last", "--allow-writes", "."], env=bench.env, cwd=tmp_path) as replay:
         _until(lambda: (tmp_path / "wait").read_text() != "")
         replay.kill()
     left = Path("/proc") / (tmp_path / "wait").read_text()

@@ -377,3 +377,13 @@ def test_redactor_is_asked_for_fresh_segments_only() -> None:
         shelf.request(chat(count))
     assert sum(asked) == 5
     assert isinstance(real, Redactor)
+
+
+def test_equal_redactions_are_counted_together_and_bounded() -> None:
+    """One line for each place and kind; a body of very many places does not make the event as large as itself."""
+    counted = content_module.count_together(
+        [("body.a", "email", 1), ("body.b", "email", 2), ("body.a", "email", 3), ("body.a", "phone", 1)]
+    )
+    assert counted == [("body.a", "email", 4), ("body.b", "email", 2), ("body.a", "phone", 1)]
+    many = content_module.count_together([(f"body.{number}", "email", 1) for number in range(1000)])
+    assert len(many) == 257 and many[-1] == ("...", "email", 744)

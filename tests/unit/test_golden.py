@@ -6,6 +6,7 @@ The files are made by ``tests/golden/make.py``, whose docstring says when they m
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import struct
 import sys
@@ -181,6 +182,16 @@ def test_torn_journal_gives_all_but_its_last_frame(version: Path) -> None:
 # -- by the format document alone
 
 
+def documented_dictionary(number: int) -> Any:
+    """A dictionary of the journal as the document prints it: JSON strings, to be joined."""
+    text = (Path(__file__).resolve().parents[2] / "schema" / "FORMAT.md").read_text(encoding="utf-8")
+    printed = re.search(rf"^Dictionary {number}: (\d+) bytes.*?```\n(.*?)\n```", text, re.MULTILINE | re.DOTALL)
+    assert printed is not None
+    content = "".join(json.loads(line) for line in printed[2].splitlines()).encode()
+    assert len(content) == int(printed[1])
+    return zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
 def frames_of(data: bytes) -> Iterator[bytes]:
     """Payloads of the frames of a whole journal, as section *Journal* of the document describes them."""
     position, number = 0, 0
@@ -189,7 +200,8 @@ def frames_of(data: bytes) -> Iterator[bytes]:
         payload = data[position + 32 : position + 32 + length]
         assert (magic, kind, seq, len(payload)) == (b"FRJ1", 1, number, length)
         assert xxhash.xxh3_64_intdigest(data[position : position + 24] + payload) == checksum
-        yield zstandard.ZstdDecompressor().decompress(payload) if flags & 1 else payload
+        dictionary = documented_dictionary(flags >> 8) if flags >> 8 else None
+        yield zstandard.ZstdDecompressor(dict_data=dictionary).decompress(payload) if flags & 1 else payload
         position, number = position + 32 + length, number + 1
 
 

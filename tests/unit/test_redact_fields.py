@@ -388,3 +388,28 @@ def test_address_in_a_variable_keeps_all_but_the_password() -> None:
     assert redacted.startswith("postgres://svc:[[fr:password:")
     assert redacted.endswith("@db.internal:5432/app")
     assert [hit.path for hit in hits] == ["env.DATABASE_URL.password"]
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        ((b"Cookie", b"session=open-abc"), "cookie"),
+        ((b"Cookie", b"cookie", b"session=open-abc"), "cookie"),
+        ([b"X-Api-Key", b"open-abc"], "api_key"),
+    ],
+    ids=str,
+)
+def test_raw_header_in_a_packed_value_is_replaced(header: Any, kind: str) -> None:
+    """An exception of a client holds the request, and that its headers as pairs or triples of bytes."""
+    value = pack({"request": {"headers": [(b"accept", b"*/*"), header]}})
+    redacted, hits = REDACTOR.value(json.loads(value.data), "error")
+    assert "open-abc" not in json.dumps(redacted) and "*/*" in json.dumps(redacted)
+    assert [hit.detector for hit in hits] == [kind]
+    back = unpack(value.form, json.dumps(redacted))
+    assert back["request"]["headers"][1][:-1] == header[:-1] and type(back["request"]["headers"][1]) is type(header)
+
+
+def test_words_in_a_list_are_no_headers() -> None:
+    """Only bytes are: a list of words may begin with one of them."""
+    for value in (["cookie", "cake"], ["token", "key", "name"], [["authorization", "needed"]], [(1, 2)], [{"a": 1}, 2]):
+        assert REDACTOR.value(value, "v") == (value, [])

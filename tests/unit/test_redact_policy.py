@@ -14,7 +14,7 @@ from fr_recorder.redact.policy import VERSION, policy_id_of
 from fr_recorder.redact.rules import RULES
 from fr_recorder.redact.specimens import fill
 
-POLICY = "fr1:re2:5535ce94"
+POLICY = "fr1:re2:71b2ac97"
 RESULTS = "32b3530a36b16c36"
 
 

@@ -39,7 +39,7 @@ def test_script_asks_for_its_rounds_of_tools_and_then_answers(script: scripts.Sc
     answer = scripts.plan_answer(conversation(question, tools=1, rounds=len(script.tool_rounds)), prefix_was_seen=False)
     assert (answer.calls, answer.finish) == ((), script.finish)
     assert bool(answer.thinking) == bool(script.thinking)
-    assert answer.nonce in answer.text or script.name == "empty"
+    assert answer.nonce in answer.text or script.name in ("empty", "in-turn")
 
 
 def test_every_answer_has_a_nonce_of_its_own() -> None:

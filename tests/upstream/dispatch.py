@@ -119,6 +119,7 @@ class Upstream:
         self._stored_responses: dict[str, list[JsonObject]] = {}
         self._connections: WeakKeyDictionary[asyncio.Transport, int] = WeakKeyDictionary()
         self._connection_count = 0
+        self._answers = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer any request, control endpoints included."""
@@ -137,6 +138,7 @@ class Upstream:
                 state.clear()
             if self.canned is not None:
                 self.canned.clear()
+            self._answers = 0
             return web.json_response({"reset": True}, headers=headers)
         return None
 
@@ -252,7 +254,8 @@ class Upstream:
             read_as = asked._replace(body={**asked.body, "input": [*history, *input_items(asked.body)]})
         conversation = api.read(read_as)
         seen = conversation.cacheable_prefix in self._cached_prefixes
-        answer = plan_answer(conversation, prefix_was_seen=seen)
+        answer = plan_answer(conversation, prefix_was_seen=seen, turn=self._answers)
+        self._answers += 1
         self._cached_prefixes.add(conversation.cacheable_prefix)
         body = api.write(asked, answer)
         if api is OPENAI_RESPONSES and body["store"]:

@@ -88,7 +88,8 @@ class Script:
     """One row of the script table.
 
     `tool_rounds[i]` is the number of parallel calls asked for in round i; an empty tuple never calls a tool. `text` follows the
-    last round; it may hold `$nonce`, `$question` (its first 60 characters) and `$echo` (the whole question).
+    last round; it may hold `$nonce`, `$question` (its first 60 characters) and `$echo` (the whole question). With `in_turn` the texts
+    there are given one after another instead, and begin again.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Script:
     text: str = DEFAULT_TEXT
     finish: Finish = "stop"
     thinking: str = ""
+    in_turn: tuple[str, ...] = ()
 
 
 SCRIPTS: tuple[Script, ...] = (
@@ -112,6 +114,7 @@ SCRIPTS: tuple[Script, ...] = (
     Script("empty", "an answer with no text at all", tool_rounds=(), text=""),
     Script("length", "an answer cut at the token limit", tool_rounds=(), finish="length"),
     Script("refusal", "the model declines", tool_rounds=(), text="I can't help with that. ($nonce)", finish="refusal"),
+    Script("in-turn", "two equal answers, then another one, and so on", tool_rounds=(), in_turn=("keep it", "keep  it", "refund it")),
     Script("thinking", "a reasoning part before the answer", tool_rounds=(), thinking="é☂😀 weighing $nonce before answering"),
 )
 _SCRIPT_BY_NAME = {script.name: script for script in SCRIPTS}
@@ -182,8 +185,9 @@ def _planned_calls(script: Script, conversation: Conversation, nonce: str) -> tu
     return tuple(calls)
 
 
-def plan_answer(conversation: Conversation, *, prefix_was_seen: bool) -> Answer:
-    """Follow the chosen script for one request. `prefix_was_seen` tells whether the provider's prompt cache holds the prefix.
+def plan_answer(conversation: Conversation, *, prefix_was_seen: bool, turn: int = 0) -> Answer:
+    """Follow the chosen script for one request. `prefix_was_seen` tells whether the provider's prompt cache holds the prefix, `turn` how
+    many answers were given before.
 
     Raises UnknownScriptError.
     """
@@ -191,7 +195,8 @@ def plan_answer(conversation: Conversation, *, prefix_was_seen: bool) -> Answer:
     nonce = secrets.token_hex(4)
     calls = _planned_calls(script, conversation, nonce)
     words = {"nonce": nonce, "question": conversation.question[:QUESTION_CHARACTERS], "echo": conversation.question}
-    text = "" if calls else Template(script.text).substitute(words)
+    chosen = script.in_turn[turn % len(script.in_turn)] if script.in_turn else script.text
+    text = "" if calls else Template(chosen).substitute(words)
     thinking = Template(script.thinking).substitute(words)
     prefix_tokens = token_count(len(conversation.cacheable_prefix.encode())) if conversation.cacheable_prefix else 0
     usage = Usage(

@@ -17,7 +17,7 @@ from fr_recorder.redact.fields import field_of
 from fr_recorder.redact.forms import form_edits
 from fr_recorder.redact.hits import Tally, member_path
 from fr_recorder.redact.leaves import Leaves
-from fr_recorder.redact.look import decode_json
+from fr_recorder.redact.look import Look, decode_json, decode_json_quickly
 from fr_recorder.redact.multipart import Part, boundary_of, cut_parts
 from fr_recorder.redact.positions import parse_with_places
 from fr_recorder.redact.rewrite import Rewrite
@@ -92,6 +92,19 @@ def event_reader(name: str, assembly: Assembly) -> EventReader:
 
         return AmazonEventReader(assembly)
     return JsonLineReader(assembly)
+
+
+def look_at_json(look: Look, data: bytes, content_type: str | None) -> bool:
+    """Look at a body that says it is JSON and is plain JSON in UTF-8. False for any other, which a :class:`BodyScan` has to go through."""
+    if format_of(content_type) != "json" or data[:1] not in (b"{", b"[") or "charset" in (content_type or "").lower():
+        return False
+    try:
+        text = data.decode()
+        value = decode_json_quickly(text)
+        look.at(value)
+    except (ValueError, RecursionError):
+        return False
+    return look.holds_all_of(text) and not look.is_spelled and not _is_array_stream(value)
 
 
 class BodyScan:

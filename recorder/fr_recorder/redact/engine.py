@@ -100,6 +100,8 @@ class _Re2Matcher:
         """Rows that may match. The set cannot report that it ran out of memory, so a sentinel that must always be found tells."""
         rows = self._set.Match(bytes(buffer) + _SENTINEL)
         sentinel = len(self._rules)
+        if rows == [sentinel]:
+            return ()
         if not rows or sentinel not in rows:
             return range(sentinel)
         return sorted(row for row in rows if row != sentinel)
@@ -149,19 +151,22 @@ class Engine:
 
     def is_clean(self, leaves: Sequence[str]) -> bool:
         """Whether none of the leaves holds anything to replace; they are joined and scanned in one pass."""
-        buffer = _encode(SEPARATOR.join(leaves))
+        return self._is_clean(_encode_all(leaves))
+
+    def _is_clean(self, buffer: bytes) -> bool:
         if MARKER in buffer:
             masked = _mask_tokens(buffer)
             if MARKER in masked:
                 return False
             buffer = bytes(masked)
-        return not any(True for _ in self._spans(buffer))
+        return next(self._spans(buffer), None) is None
 
     def dirty(self, leaves: Sequence[str]) -> list[int]:
         """Numbers of the leaves that hold something to replace; they are joined and scanned in one pass."""
-        joined = SEPARATOR.join(leaves)
-        buffer = _encode(joined)
-        if MARKER in buffer or joined.count(SEPARATOR) != len(leaves) - 1:
+        buffer = _encode_all(leaves)
+        if MARKER in buffer or buffer.count(b"\0") != len(leaves) + 1:
+            if self._is_clean(buffer):
+                return []
             return [number for number, leaf in enumerate(leaves) if not self.is_clean([leaf])]
         starts = sorted({span.start for span in self._spans(buffer)})
         numbers: list[int] = []
@@ -218,7 +223,8 @@ class Engine:
         pattern = self._matcher.pattern(row)
         check, tail = self._checks[row], self._tails[row]
         phase = self.rules[row].phase
-        work = bytearray(buffer)
+        work: bytes | bytearray = buffer
+        blanked: bytearray | None = None
         position = 0
         while (match := pattern.search(work, position)) is not None:
             start, end = _secret_span(match)
@@ -226,7 +232,9 @@ class Engine:
                 if tail is not None and (rest := tail.match(work, end)) is not None:
                     end = rest.end()
                 yield _Span(phase, start, start - end, row)
-                work[start:end] = bytes(end - start)
+                if blanked is None:
+                    work = blanked = bytearray(buffer)
+                blanked[start:end] = bytes(end - start)
                 position = end - 1
             else:
                 position = max(match.span()[0], position) + 1
@@ -253,11 +261,21 @@ def engine_for(disabled: frozenset[str], process: int) -> Engine:
     return Engine(disabled)
 
 
-def _encode(text: str) -> bytes:
+def _encode_all(leaves: Sequence[str]) -> bytes:
+    """Leaves between NULs. One by one, since a single character of a large script would make the whole of a joined text wide."""
     try:
-        return b"\0" + text.encode() + b"\0"
+        pieces = [leaf.encode() for leaf in leaves]
     except UnicodeEncodeError:
-        return b"\0" + text.encode("utf-8", "surrogatepass") + b"\0"
+        pieces = [leaf.encode("utf-8", "surrogatepass") for leaf in leaves]
+    return b"\0%b\0" % b"\0".join(pieces)
+
+
+def _encode(text: str) -> bytes:
+    framed = f"\0{text}\0"
+    try:
+        return framed.encode()
+    except UnicodeEncodeError:
+        return framed.encode("utf-8", "surrogatepass")
 
 
 def _secret_span(match: Any) -> tuple[int, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fr_recorder.redact.fields import environment_field, header_field, option_field
 from fr_recorder.redact.forms import redact_url
 from fr_recorder.redact.hits import Tally
 from fr_recorder.redact.leaves import Leaves
 
-__all__ = ["redact_argument_list", "redact_header", "redact_variable"]
+__all__ = ["content_type_of", "redact_argument_list", "redact_header", "redact_variable"]
 
 _USER_OPTIONS = frozenset(("-u", "--user", "--proxy-user", "-U"))
 _HEADER_OPTIONS = frozenset(("-H", "--header"))
@@ -17,6 +18,11 @@ _MYSQL_CLIENTS = re.compile(r"(?:.*/)?(?:mysql|mariadb)[a-z_\-]*")
 _OPTION = re.compile(r"(--?)([A-Za-z][A-Za-z0-9_\-.]*)=(.*)", re.DOTALL)
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _SCHEME_AHEAD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://\S")
+
+
+def content_type_of(headers: Sequence[tuple[str, str]]) -> str | None:
+    """The value of the first ``content-type``, or None."""
+    return next((value for name, value in headers if len(name) == 12 and name.lower() == "content-type"), None)
 
 
 def redact_header(name: str, value: str, leaves: Leaves, tally: Tally) -> str:

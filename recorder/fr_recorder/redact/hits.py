@@ -35,12 +35,17 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], int] = {}
 
-    def add(self, path: str, detector: str) -> None:
-        """Count one replacement."""
+    def add(self, path: str, detector: str, count: int = 1) -> None:
+        """Count one replacement, or several."""
         place = (path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}...", detector)
         if place not in self._counts and len(self._counts) >= _MOST_PATHS:
             place = ("...", detector)
-        self._counts[place] = self._counts.get(place, 0) + 1
+        self._counts[place] = self._counts.get(place, 0) + count
+
+    def add_all(self, other: Tally) -> None:
+        """Count what another tally has counted."""
+        for (path, detector), count in other._counts.items():
+            self.add(path, detector, count)
 
     def hits(self) -> list[Hit]:
         """What was counted, in the order of first occurrence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import Any
 
 from fr_recorder.redact.edits import Edit, splice, without_overlaps
@@ -33,12 +34,22 @@ def parse_nested(text: str, depth: int) -> Document | None:
 
 
 class Leaves:
-    """Redacts text leaves with one engine under one key."""
+    """Redacts text leaves with one engine under one key.
 
-    def __init__(self, engine: Engine, tokens: TokenMaker) -> None:
+    Args:
+        keys: names of members that hold nothing to replace, and what they tell; shared with looks, which add to them.
+        clean: texts in which the engine is known to find nothing.
+    """
+
+    def __init__(self, engine: Engine, tokens: TokenMaker, keys: dict[str, object] | None = None, clean: Set[str] = frozenset()) -> None:
         self.engine = engine
         self.tokens = tokens
-        self._keys: dict[str, object] = {}
+        self._keys: dict[str, object] = {} if keys is None else keys
+        self._clean = clean
+
+    def knowing(self, clean: Set[str]) -> Leaves:
+        """The same, for texts of which these are known to hold nothing that the engine would find."""
+        return Leaves(self.engine, self.tokens, self._keys, clean)
 
     def is_clean_key(self, key: str) -> bool:
         """Whether a key is known to hold nothing to replace."""
@@ -51,6 +62,8 @@ class Leaves:
     def pattern_edits(self, text: str, path: str, tally: Tally) -> list[Edit]:
         """What the patterns replace in a text."""
         edits: list[Edit] = []
+        if text in self._clean:
+            return edits
         for found in self.engine.find(text):
             tally.add(path, found.kind)
             edits.append(Edit(found.start, found.end, self.tokens.token(found.kind, found.value)))

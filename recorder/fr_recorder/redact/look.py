@@ -7,10 +7,11 @@ to :mod:`fr_recorder.redact.rewrite`.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from fr_recorder.redact.engine import Engine
-from fr_recorder.redact.fields import EXAMPLE_FIELDS, Field, field_of
+from fr_recorder.redact.fields import EXAMPLE_FIELDS, Field, field_of, header_field
 
 __all__ = [
     "LOGPROB_FIELDS",
@@ -19,8 +20,10 @@ __all__ = [
     "NESTED_STARTS",
     "Look",
     "decode_json",
+    "decode_json_quickly",
     "is_schema",
     "named_field",
+    "raw_header_field",
     "spelled_tokens",
 ]
 
@@ -72,6 +75,19 @@ def decode_json(text: str) -> Any:
     return _decoder.decode(text)
 
 
+_scan_json = json.JSONDecoder(strict=False).decode
+
+
+def decode_json_quickly(text: str) -> Any:
+    """:func:`decode_json` without the check for names that come twice: only :meth:`Look.holds_all_of` tells whether any did.
+
+    Raises:
+        ValueError: when the text is not JSON.
+        RecursionError: when it is nested too deeply.
+    """
+    return _scan_json(text)
+
+
 def is_schema(value: dict[Any, Any]) -> bool:
     """Whether an object describes a property (JSON schema) rather than holding its value."""
     if any(field in value for field in _SCHEMA_FIELDS):
@@ -89,6 +105,14 @@ def named_field(value: dict[Any, Any]) -> Field | None:
         if isinstance(name, str):
             return field_of(name)
     return None
+
+
+def raw_header_field(items: Sequence[Any]) -> Field | None:
+    """What a raw header's name tells: bytes in our typed JSON, in a pair, or in httpx's triple of name, lower-case name and value."""
+    if not 2 <= len(items) <= 3 or not isinstance(items[0], dict):
+        return None
+    name = items[0].get("text") if items[0].get("$fr") == "bytes" else None
+    return header_field(name) if isinstance(name, str) else None
 
 
 def spelled_tokens(value: dict[Any, Any]) -> list[str]:
@@ -132,9 +156,18 @@ class Look:
         """Whether the value spells out a text token by token, with log probabilities."""
         return bool(self._pieces)
 
-    def quotes(self) -> int:
-        """How many ``"`` the JSON text of the value has, if no member is hidden by another and no quote is written ``\\u0022``."""
-        return 2 * self.literals + "\0".join(self.leaves).count('"') + self.nested_quotes
+    def holds_all_of(self, *texts: str) -> bool:
+        """Whether the value looked at holds all that is in its JSON text: of two members with one name a value holds the last.
+
+        Told by the number of ``"``, which hidden members, and quotes written ``\\u0022``, raise in the text above that of the value.
+        """
+        quotes = 2 * self.literals + self.nested_quotes
+        for leaf in self.leaves:
+            quotes += leaf.count('"')
+        for text in texts:
+            # One written in digits counts double, so that the sums differ.
+            quotes -= text.count('"') + text.count("\\u0022") * 2
+        return quotes == 0
 
     def carefully_at(self, value: Any) -> None:
         """Look at a value as :meth:`at` does; one nested too deeply is suspect."""
@@ -160,6 +193,7 @@ class Look:
         elif kind is dict:
             self._object(value, depth)
         elif kind is list or kind is tuple:
+            self.suspect = self.suspect or raw_header_field(value) is not None
             for item in value:
                 self.at(item, depth)
         elif kind is int:
@@ -174,7 +208,7 @@ class Look:
 
     def _object(self, value: dict[Any, Any], depth: int) -> None:
         keys, leaves = self._keys, self.leaves
-        self.literals += len(value)
+        literals = len(value)
         for key, item in value.items():
             mark = keys.get(key, _UNSEEN)
             if mark is not None:
@@ -188,13 +222,14 @@ class Look:
                 if mark is not None:
                     self._marked(mark, value, item)
             if type(item) is str:
-                self.literals += 1
+                literals += 1
                 if item[:1] in NESTED_STARTS:
                     self._nested(item, depth)
                 else:
                     leaves.append(item)
-            else:
+            elif item is not None:
                 self.at(item, depth)
+        self.literals += literals
 
     def _marked(self, mark: object, siblings: dict[Any, Any], item: Any) -> None:
         """A member whose name says more than that it is one."""

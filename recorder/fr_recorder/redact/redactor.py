@@ -6,30 +6,27 @@ the others raise :class:`RedactionFailed`, and the caller leaves the content out
 
 from __future__ import annotations
 
-import json
 import os
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from fr_recorder.redact.bodies import EVENT_FORMATS, PATH, BodyScan, event_reader, format_of
+from fr_recorder.redact.bodies import EVENT_FORMATS, PATH, BodyScan, event_reader, format_of, look_at_json
 from fr_recorder.redact.clean_texts import CleanTexts
-from fr_recorder.redact.damaged_json import damaged_json_edits
-from fr_recorder.redact.edits import splice, splice_bytes, without_overlaps
+from fr_recorder.redact.edits import splice_bytes
 from fr_recorder.redact.engine import engine_for
-from fr_recorder.redact.fields import field_of, header_field
+from fr_recorder.redact.fields import header_field
 from fr_recorder.redact.forms import redact_url
-from fr_recorder.redact.headers import redact_argument_list, redact_header, redact_variable
+from fr_recorder.redact.headers import content_type_of, redact_argument_list, redact_header, redact_variable
 from fr_recorder.redact.hits import Hit, RedactionFailed, Tally, member_path
+from fr_recorder.redact.known_headers import TellingHeaders, is_plain_number
 from fr_recorder.redact.leaves import Leaves
 from fr_recorder.redact.policy import policy_id_of
-from fr_recorder.redact.positions import parse_with_places
-from fr_recorder.redact.rewrite import Rewrite
 from fr_recorder.redact.rules import DISABLED_BY_DEFAULT
+from fr_recorder.redact.segments import redact_segments
 from fr_recorder.redact.streams import Assembly
 from fr_recorder.redact.tokens import TokenMaker
-from fr_schema.parts import ELEMENT_KINDS, Segment
+from fr_schema.parts import Segment
 
 __all__ = ["RedactedBody", "Redactor", "StreamScanner"]
 
@@ -56,6 +53,14 @@ class RedactedBody(NamedTuple):
     chunk_offsets: list[int]
     hits: list[Hit]
     status: str
+
+
+class _KnownHeaders(NamedTuple):
+    """Headers as far as they are known: with tokens for telling values, the values yet to be looked at, and the counts."""
+
+    headers: list[tuple[str, str]]
+    fresh: list[str]
+    tally: Tally
 
 
 def _fail_closed(
@@ -92,6 +97,7 @@ class Redactor:
         self._tokens = TokenMaker(key, key_id)
         self._disabled = disabled
         self._ready: dict[int, Leaves] = {}
+        self._telling = TellingHeaders()
         self._clean_texts: CleanTexts[str] = CleanTexts()
         self._clean_urls: CleanTexts[str] = CleanTexts()
         self._clean_segments: CleanTexts[_Texts] = CleanTexts()
@@ -110,7 +116,13 @@ class Redactor:
 
     def _hits(self, tally: Tally) -> list[Hit]:
         """What was counted. Names in paths come from the content, so they are redacted as well."""
-        return [hit._replace(path=self._leaves.text(hit.path, "", Tally())) for hit in tally.hits()]
+        return [hit if hit.path in self._clean_texts else hit._replace(path=self._path(hit.path)) for hit in tally.hits()]
+
+    def _path(self, path: str) -> str:
+        redacted = self._leaves.text(path, "", Tally())
+        if redacted is path:
+            self._remember(path)
+        return redacted
 
     @property
     def policy_id(self) -> str:
@@ -140,99 +152,74 @@ class Redactor:
 
     @_fail_closed
     def segments(self, segments: list[Segment]) -> tuple[list[Segment], list[Hit]]:
-        """The segments of a request body; those in which nothing is replaced come back as they are, text and all."""
-        leaves = self._leaves
+        """The segments of a request body; those in which nothing is replaced come back as they are, text and all.
+
+        Where something was replaced, the hits are :class:`SegmentHits`, which know those of each segment.
+        """
         known = _short_key(segments)
         if known is not None and known in self._clean_segments:
             return segments, []
-        look = leaves.look()
-        ends: list[int] = []
-        inner_ends: list[int] = []
-        suspects: list[int] = []
-        quotes = glue_quotes = 0
-        for number, segment in enumerate(segments):
-            if segment.key is None:
-                look.leaves.append(segment.text)
-                glue_quotes += segment.text.count('"')
-            else:
-                look.suspect = field_of(segment.key) is not None
-                look.carefully_at(segment.value)
-                if look.suspect:
-                    suspects.append(number)
-                quotes += _quotes(segment.text)
-            ends.append(len(look.leaves))
-            inner_ends.append(len(look.inner))
-        look.suspect = bool(suspects)
-        exact = quotes + glue_quotes == look.quotes()
-        if exact and look.is_clean():
-            if known is not None:
-                self._clean_segments.add(known)
-            return segments, []
-        if exact and not look.is_spelled:
-            dirty = {bisect_right(ends, leaf) for leaf in leaves.engine.dirty(look.leaves)}
-            if look.inner:
-                dirty |= {bisect_right(inner_ends, leaf) for leaf in leaves.engine.dirty(look.inner)}
-            dirty |= {number for number in suspects if number not in dirty and not self._is_clean_segment(segments[number])}
-        else:
-            dirty = {number for number, segment in enumerate(segments) if not self._is_clean_segment(segment)}
-        tally = Tally()
-        redacted = list(segments)
-        for number in sorted(dirty):
-            redacted[number] = self._segment(segments[number], tally)
-        return redacted, self._hits(tally)
-
-    def _is_clean_segment(self, segment: Segment) -> bool:
-        look = self._leaves.look()
-        if segment.key is None:
-            return self._leaves.engine.is_clean([segment.text])
-        look.carefully_at(segment.value)
-        return field_of(segment.key) is None and _quotes(segment.text) == look.quotes() and look.is_clean()
-
-    def _segment(self, segment: Segment, tally: Tally) -> Segment:
-        leaves = self._leaves
-        if segment.key is None:
-            new = leaves.text(segment.text, PATH, tally)
-            return segment if new is segment.text else segment._replace(text=new)
-        field = field_of(segment.key)
-        key = leaves.text(segment.key, PATH, Tally())
-        is_element = segment.kind == ELEMENT_KINDS.get(segment.key) and not isinstance(segment.value, str)
-        path = member_path(PATH, key) + ("[]" if is_element else "")
-        try:
-            document = parse_with_places(segment.text)
-        except ValueError:
-            edits = damaged_json_edits(segment.text, leaves, path, tally)
-        else:
-            rewrite = Rewrite(leaves, tally)
-            rewrite.document(document, path, field)
-            edits = without_overlaps(rewrite.edits)
-        if not edits:
-            return segment
-        new = splice(segment.text, edits)
-        return Segment(segment.kind, new, key, json.loads(new, strict=False))
+        redacted, hits = redact_segments(segments, self._leaves, self._hits)
+        if known is not None and redacted is segments:
+            self._clean_segments.add(known)
+        return redacted, hits
 
     @_fail_closed
     def headers(self, headers: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[Hit]]:
         """Headers; names stay, values of telling ones become tokens."""
-        leaves, known = self._leaves, self._clean_texts
-        look = leaves.look()
-        fresh: list[str] = []
-        telling: list[int] = []
+        known = self._known_headers(headers)
+        if known.fresh:
+            look = self._leaves.look()
+            for value in known.fresh:
+                look.at(value)
+            if not look.is_clean():
+                tally = Tally()
+                return [(name, redact_header(name, value, self._leaves, tally)) for name, value in headers], self._hits(tally)
+            for value in known.fresh:
+                self._remember(value)
+        return known.headers, self._hits(known.tally)
+
+    def _known_headers(self, headers: Sequence[tuple[str, str]]) -> _KnownHeaders:
+        """Headers with telling values replaced; the others are as given, and those not known to be clean are told."""
+        clean = self._clean_texts
+        known = _KnownHeaders(list(headers), [], Tally())
         for number, (name, value) in enumerate(headers):
             if header_field(name) is not None:
-                telling.append(number)
-            elif value not in known:
-                look.at(value)
-                fresh.append(value)
-        tally = Tally()
-        if fresh and not look.is_clean():
-            return [(name, redact_header(name, value, leaves, tally)) for name, value in headers], self._hits(tally)
+                known.headers[number] = name, self._telling.redacted(name, value, self._leaves, known.tally)
+            elif value not in clean and not is_plain_number(value):
+                known.fresh.append(value)
+        return known
+
+    @_fail_closed
+    def answer(
+        self, data: bytes, headers: Sequence[tuple[str, str]], chunk_offsets: Sequence[int]
+    ) -> tuple[list[tuple[str, str]], list[Hit], RedactedBody]:
+        """Headers and body of an answer, freed of its content-encoding: what :meth:`headers` and :meth:`body` make of them.
+
+        In one look where the body is JSON with nothing to replace in it, as most are.
+        """
+        known = self._known_headers(headers)
+        try:
+            clean = bool(data) and self._is_clean_answer(known.fresh, data, content_type_of(headers))
+        except Exception:  # noqa: BLE001 - what cannot be done for both at once fails, or does not, for each by itself
+            clean = False
+        if clean:
+            return known.headers, self._hits(known.tally), RedactedBody(data, list(chunk_offsets), [], "clean")
+        redacted, hits = self.headers(headers)
+        # By the redacted type: a boundary that names somebody must not be known where that name is to be found.
+        return redacted, hits, self.body(data, content_type_of(redacted), chunk_offsets)
+
+    def _is_clean_answer(self, fresh: list[str], data: bytes, content_type: str | None) -> bool:
+        look = self._leaves.look()
+        if not look_at_json(look, data, content_type):
+            return False
+        for value in fresh:
+            look.carefully_at(value)
+        if not look.is_clean():
+            return False
         for value in fresh:
             self._remember(value)
-        redacted = list(headers)
-        for number in telling:
-            name, value = headers[number]
-            redacted[number] = name, redact_header(name, value, leaves, tally)
-        return redacted, self._hits(tally)
+        return True
 
     @_fail_closed
     def url(self, url: str) -> tuple[str, list[Hit]]:
@@ -334,14 +321,6 @@ def _short_key(segments: list[Segment]) -> _Texts | None:
     if len(segments) > _FEW_SEGMENTS or sum(len(segment.text) for segment in segments) > _SHORT_TEXT:
         return None
     return tuple((segment.kind, segment.key, segment.text) for segment in segments)
-
-
-def _quotes(text: str) -> int:
-    """How many ``"`` a JSON text has. One written ``\\u0022`` counts double, so that the sum differs from :meth:`Look.quotes`.
-
-    The comparison shows whether the decoded value holds everything that is in the text: of two members with one name it holds the last.
-    """
-    return text.count('"') + text.count("\\u0022") * 2
 
 
 def _failed(error: Exception, chunk_offsets: Sequence[int]) -> RedactedBody:

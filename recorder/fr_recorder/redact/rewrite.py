@@ -12,7 +12,7 @@ from fr_recorder.redact.edits import Edit
 from fr_recorder.redact.fields import BENIGN_INNER_FIELDS, EXAMPLE_FIELDS, Field, field_of
 from fr_recorder.redact.hits import Tally, member_path
 from fr_recorder.redact.leaves import Leaves
-from fr_recorder.redact.look import LOGPROB_FIELDS, is_schema, named_field
+from fr_recorder.redact.look import LOGPROB_FIELDS, is_schema, named_field, raw_header_field
 from fr_recorder.redact.positions import Document, json_literal, place_of
 
 __all__ = ["Rewrite"]
@@ -67,7 +67,11 @@ class Rewrite:
         if isinstance(value, dict):
             return self._object(value, path, field)
         if isinstance(value, list | tuple):
-            items = [self.value(item, f"{path}[]", field) for item in value]
+            own = raw_header_field(value)
+            last = len(value) - 1
+            items = [
+                self.value(item, f"{path}[]", own if own is not None and number == last else field) for number, item in enumerate(value)
+            ]
             if all(new is old for new, old in zip(items, value, strict=True)):
                 return value
             return tuple(items) if isinstance(value, tuple) else items

@@ -23,7 +23,9 @@ class Rule(NamedTuple):
         examples: specimens (see ``specimens.py``) that must match.
         near_misses: specimens that look alike and must not match.
         check: name of a function in ``checks.CHECKS`` that must agree, or None.
-        gate: a cheaper pattern for the first pass, matching wherever ``pattern`` does; None to use the pattern itself.
+        gate: a cheaper pattern for the first pass, matching wherever ``pattern`` does; None to use the pattern itself. It does not begin
+            with a count of common characters: all gates run as one automaton, in which such counters multiply, and ids and numbers
+            that never came before then cost a microsecond a character.
         hints: lower-case literals of which one occurs in every match; only the fallback engine needs them.
         tail: class of the bytes by which a secret goes on beyond the longest match. A rule that has a check matches a bounded length, so
             that a check that fails again and again costs linear time; the tail completes the secret once the check has agreed.

@@ -58,7 +58,7 @@ SERVICE_RULES: tuple[Rule, ...] = (
         ("M<alnum:23>.<alnum:6>.<alnum:27>",),
         ("Module_with_a_long_name.second.third_name_that_is_long_too",),
         check="mixed_case_and_digit",
-        gate=r"[A-Za-z0-9_\-]{20}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27}",
+        gate=r"\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27}",
     ),
     Rule(
         "discord_webhook",
@@ -74,7 +74,7 @@ SERVICE_RULES: tuple[Rule, ...] = (
         "https://core.telegram.org/bots/api#authorizing-your-bot",
         ("bot <digits:9>:AA<url64:33>", "https://api.telegram.org/bot<digits:10>:AA<url64:33>/getMe"),
         ("12:AA<url64:33>", "<digits:9>:AA<url64:10>"),
-        gate=r"[0-9]{8}:AA[A-Za-z0-9_\-]{33}",
+        gate=r"[0-9]:AA[A-Za-z0-9_\-]{33}",
         hints=(":aa",),
     ),
     Rule(
@@ -163,7 +163,7 @@ SERVICE_RULES: tuple[Rule, ...] = (
         "https://documentation.mailgun.com/docs/mailgun/user-manual/api-key-mgmt; gitleaks mailgun-private-api-token",
         ("key-<hex:32>", "<hex:32>-<hex:8>-<hex:8>"),
         ("key-<hex:12>", "monkey-<hex:32>"),
-        gate=r"(?:key-[0-9a-f]{32}|[0-9a-f]{12}-[0-9a-f]{8}-[0-9a-f]{8}\b)",
+        gate=r"(?:key-[0-9a-f]{32}|[0-9a-f]-[0-9a-f]{8}-[0-9a-f]{8}\b)",
     ),
     Rule(
         "mailchimp_api_key",
@@ -171,7 +171,7 @@ SERVICE_RULES: tuple[Rule, ...] = (
         "https://mailchimp.com/developer/marketing/docs/fundamentals/#authentication",
         ("<hex:32>-us14",),
         ("<hex:8>-us14",),
-        gate=r"[0-9a-f]{12}-us[0-9]",
+        gate=r"[0-9a-f]-us[0-9]",
         hints=("-us",),
     ),
     Rule(

@@ -39,16 +39,36 @@ SEAMS = (
     Seam("httpx2", "httpx_like:install", "Client._transport_for_url", "HTTP: openai, anthropic, google-genai, mistralai, mcp"),
     Seam("urllib3.connectionpool", "urllib3_pool:install", "HTTPConnectionPool._make_request", "HTTP: requests, botocore, huggingface_hub"),
     Seam("urllib.request", "urllib_request:install", "AbstractHTTPHandler.do_open", "HTTP: the standard library"),
+    Seam("subprocess", "subprocess_popen:install", "Popen._execute_child", "child processes: subprocess, os.popen"),
+    Seam("asyncio.base_events", "asyncio_subprocess:install", "BaseEventLoop.subprocess_exec", "child processes: asyncio, anyio"),
+    Seam("asyncio.unix_events", "asyncio_subprocess:install_watcher", "ThreadedChildWatcher", "upkeep of asyncio's child processes"),
     Seam("aiohttp.connector", "aiohttp_connector:install", "BaseConnector.connect", "HTTP: aiohttp, google-genai with its aiohttp extra"),
+    Seam("mcp.client.stdio", "mcp_session:install_stdio", "stdio_client", "MCP servers over stdio"),
+    Seam("mcp.client.streamable_http", "mcp_session:install_streamable_http", "streamable_http_client", "MCP servers over HTTP"),
+    Seam("mcp.client.sse", "mcp_session:install_sse", "sse_client", "MCP servers over the older HTTP transport"),
+    Seam("mcp.shared.jsonrpc_dispatcher", "mcp_session:install_dispatcher", "JSONRPCDispatcher.send_raw_request", "MCP requests, mcp 2"),
+    Seam("mcp.shared.session", "mcp_session:install_session", "BaseSession.send_request", "MCP requests, mcp 1"),
+    Seam("mcp.client.session", "mcp_messages:install", "ClientSession", "what MCP servers send by themselves"),
+    Seam("grpc._channel", "grpc_calls:install", "_UnaryUnaryMultiCallable", "gRPC: not recorded, stopped in replay"),
+    Seam("grpc.aio._channel", "grpc_calls:install_aio", "Channel.__init__", "gRPC: not recorded, stopped in replay"),
+    Seam("langchain_core.tools.base", "tools_frameworks:install", "BaseTool.run, arun", "tools of langchain and langgraph"),
+    Seam("agents.tool", "tools_frameworks:install", "invoke_function_tool", "tools of openai-agents"),
+    Seam("pydantic_ai.toolsets.function", "tools_frameworks:install", "FunctionToolset.call_tool", "tools of pydantic-ai"),
+    Seam("smolagents.tools", "tools_frameworks:install", "Tool.__call__", "tools of smolagents"),
+    Seam("crewai.tools.base_tool", "tools_frameworks:install", "BaseTool.run, arun", "tools of crewai"),
+    Seam("autogen_core.tools._function_tool", "tools_frameworks:install", "FunctionTool.run", "tools of autogen"),
 )
 
 _seen: dict[str, str] = {}
+_armed: set[Seam] = set()
 
 
 def install_seams() -> None:
-    """Arm every seam of the table; each is patched when, and only if, its library is imported."""
+    """Arm every seam of the table, once; each is patched when, and only if, its library is imported."""
     for seam in SEAMS:
-        after_import(seam.module, _installer(seam))
+        if seam not in _armed:
+            _armed.add(seam)
+            after_import(seam.module, _installer(seam))
 
 
 def seams_seen() -> dict[str, str]:

@@ -95,6 +95,7 @@ def _transports(module: Any) -> tuple[type, type]:
         async def aclose(self) -> None:
             self._crossing.finish("closed")
             await self._inner.aclose()
+            self._crossing.left()
 
         def __del__(self) -> None:
             self._crossing.finish("abandoned")
@@ -124,6 +125,7 @@ def _transports(module: Any) -> tuple[type, type]:
 
         async def aclose(self) -> None:
             self._answer.leave()
+            await self._answer.left()
 
     def served(answer: Any, request: Any) -> Any:
         return module.Response(

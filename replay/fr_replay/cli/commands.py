@@ -28,6 +28,8 @@ GROUPS: tuple[tuple[str, tuple[CommandRow, ...]], ...] = (
         (
             CommandRow("record", "record_cmd", "run a command unchanged, and record what it asks of models and tools"),
             CommandRow("replay", "replay_cmd", "run a recorded command again, offline, and stop at the first difference"),
+            CommandRow("reissue", "reissue_cmd", "send a recorded request again, today, some times: which decisions come, and how often"),
+            CommandRow("whatif", "whatif_cmd", "run a recorded command with something changed from a step on, live and recorded"),
         ),
     ),
     (
@@ -35,6 +37,7 @@ GROUPS: tuple[tuple[str, tuple[CommandRow, ...]], ...] = (
         (
             CommandRow("ls", "ls_cmd", "list traces, newest first"),
             CommandRow("show", "show_cmd", "read a trace, or one decision in it as the model saw it"),
+            CommandRow("diff", "diff_cmd", "compare two traces: the step where they stop being the same run, and how"),
             CommandRow("query", "query_cmd", "ask with SQL, a saved question or filters"),
         ),
     ),
@@ -42,6 +45,7 @@ GROUPS: tuple[tuple[str, tuple[CommandRow, ...]], ...] = (
         "Keep",
         (
             CommandRow("seal", "seal_cmd", "turn the journals of ended processes into Parquet files"),
+            CommandRow("extract", "extract_cmd", "copy one trace into a small store of its own, for tests or a bug report"),
             CommandRow("doctor", "doctor_cmd", "say what an interpreter would record, and how the store is"),
         ),
     ),

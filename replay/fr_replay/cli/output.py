@@ -21,7 +21,19 @@ from fr_schema.errors import BadInput
 from .cells import cell_text, field_text, json_text, json_value, unique_names
 from .table import Line, TableColumn, fit_columns, table_lines
 
-__all__ = ["FORMATS", "Sink", "measure", "say", "sink_for", "terminal_width", "write_lines", "write_parquet", "write_rows", "write_text"]
+__all__ = [
+    "FORMATS",
+    "Sink",
+    "measure",
+    "progress_bar",
+    "say",
+    "sink_for",
+    "terminal_width",
+    "write_lines",
+    "write_parquet",
+    "write_rows",
+    "write_text",
+]
 
 FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("table", (".txt",)),
@@ -124,6 +136,21 @@ def write_parquet(sink: Sink, arrow: Any) -> None:
     named = arrow.rename_columns(unique_names(arrow.column_names))
     with _replaced(sink.path) as path:
         pq.write_table(named, path, compression="zstd")
+
+
+@contextmanager
+def progress_bar(total: int, what: str) -> Iterator[Callable[[], None]]:
+    """A bar on stderr where that is a terminal, gone at the end. Gives what to call, from any thread, after each of ``total`` steps."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(f"fr: {what}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
 
 
 def write_text(text: str, path: str | None = None) -> None:

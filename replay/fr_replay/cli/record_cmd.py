@@ -106,12 +106,13 @@ def _warning(store: Any, trace: str, argv: Sequence[str], facts: dict[str, Any],
     seen: dict[str, str] = {}
     for (libraries,) in processes:
         seen |= libraries
+    clients = [seam.module for seam in seams.SEAMS if seam.carries.startswith("HTTP")]
     run = RunFacts(
         argv=argv,
         exit_code=recording.status.code,
         reported=len(recording.processes),
-        seams=seen,
-        known_seams=[seam.module for seam in seams.SEAMS],
+        seams={name: text for name, text in seen.items() if name in clients},
+        known_seams=clients,
         hosts=dict(hosts),
         tool_calls=facts.get("tool_calls") or 0,
     )

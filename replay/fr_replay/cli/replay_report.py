@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..replaying import DIVERGED, ENDED_EARLY, IDENTICAL, RECORD_ENDED, ReplayOutcome
+from ..engine.modes import AT
+from ..replaying import DIVERGED, ENDED_EARLY, IDENTICAL, MOVED, REACHED, RECORD_ENDED, ReplayOutcome
+from .differences import all_difference_lines, output_lines
 from .table import Line
 
-__all__ = ["as_mapping", "report_lines"]
+__all__ = ["as_mapping", "report_lines", "summary_of"]
 
-_WINDOW = 64
 _SHOWN_UNUSED = 5
-_THEN, _NOW, _GOOD, _BAD, _QUIET = "red", "green", "bold green", "bold red", "dim"
+_SHOWN_MOVED = 20
+_GOOD, _BAD, _QUIET = "bold green", "bold red", "dim"
 
 
 def as_mapping(outcome: ReplayOutcome) -> dict[str, Any]:
@@ -34,11 +35,14 @@ def as_mapping(outcome: ReplayOutcome) -> dict[str, Any]:
 
 def report_lines(outcome: ReplayOutcome) -> list[Line]:
     """The outcome for people."""
-    if outcome.outcome == IDENTICAL:
-        return [_identical(outcome)]
+    if outcome.outcome in (IDENTICAL, MOVED):
+        return [_identical(outcome), *_moved(outcome), *_notes(outcome)]
+    if outcome.outcome == REACHED:
+        return [_reached(outcome), *_moved(outcome)]
     if outcome.outcome == RECORD_ENDED:
         served = f"{outcome.served} of {_count(outcome.recorded, 'recorded call')} replayed, all identical"
-        return [Line((("fr: ", None), ("the record ends here", "bold"), (f" ({outcome.facts['what']}); {served}", None)))]
+        ends = Line((("fr: ", None), ("the record ends here", "bold"), (f" ({outcome.facts['what']}); {served}", None)))
+        return [ends, *_moved(outcome)]
     if outcome.outcome == ENDED_EARLY:
         return _ended_early(outcome)
     if outcome.outcome == DIVERGED:
@@ -57,14 +61,73 @@ def _last(outcome: ReplayOutcome) -> Line:
 def _identical(outcome: ReplayOutcome) -> Line:
     stdout = outcome.facts.get("stdout", {})
     parts = [f"{_count(outcome.served, 'call')} served"]
-    if outcome.tools:
-        parts.append(f"tools not run again: {', '.join(sorted(outcome.tools))}")
+    for grade, said in (("served", "tools not run again"), ("re-run", "tools run again")):
+        names = sorted(name for name, given in outcome.tools.items() if given == grade)
+        if names:
+            parts.append(f"{said}: {', '.join(names)}")
     if "bytes" in stdout:
         parts.append(f"stdout equal ({stdout['bytes']:,} bytes)")
     recorded, replayed = outcome.exit_code
     parts.append(f"exit code {replayed} as recorded" if recorded is not None else f"exit code {replayed}")
     parts.append(f"{outcome.seconds:.1f} s")
-    return Line((("fr: ", None), ("replay identical", _GOOD), (" · " + " · ".join(parts), None)))
+    moved = outcome.facts.get("moved") or ()
+    verdict = f"replay identical except for {_count(len(moved), 'moved call')}" if moved else "replay identical"
+    return Line((("fr: ", None), (verdict, _GOOD), (" · " + " · ".join(parts), None)))
+
+
+def _reached(outcome: ReplayOutcome) -> Line:
+    facts = outcome.facts
+    step = f"step {facts['step']} of {facts['steps']}"
+    parts = [f"{_count(outcome.served, 'call')} served"]
+    if facts["stop"] == AT:
+        equal = (
+            "is the recorded one, byte for byte" if facts["exact"] else "says the same as the recorded one, in other bytes (key order, say)"
+        )
+        verdict = f"{step}: the request {equal}" + (" (redacted values as tokens)" if facts.get("redaction") else "")
+        parts[0] += " before it"
+    elif facts["not_seen"]:
+        steps = ", ".join(map(str, facts["not_seen"]))
+        verdict = f"replayed to {step}, all identical but for step {steps}, which another process had not come to"
+    else:
+        verdict = f"replayed to {step}, all identical"
+    if facts.get("stdout", {}).get("same"):
+        parts.append(f"stdout so far equal ({facts['stdout']['bytes']:,} bytes)")
+    parts.append(f"{outcome.seconds:.1f} s")
+    return Line((("fr: ", None), (verdict, _GOOD), (" · " + " · ".join(parts), None)))
+
+
+def _moved(outcome: ReplayOutcome) -> list[Line]:
+    """The calls that a tolerant replay served out of their place."""
+    rows = outcome.facts.get("moved") or ()
+    lines = []
+    for row in rows[:_SHOWN_MOVED]:
+        what = f"step {row['step']}" if row["step"] else row["kind"]
+        here = f" ({row['now']['location']})" if row["now"]["location"] else ""
+        then, now = (f"call {side['number'] + 1} of {side['lane']}" for side in (row["recorded"], row["now"]))
+        lines.append(Line(((f"moved: {what}, {_asked(row['request'])}, was {then}, is {now}{here}", None),), 2))
+    if len(rows) > _SHOWN_MOVED:
+        lines.append(Line(((f"and {len(rows) - _SHOWN_MOVED} more; --json lists them all", None),), 2))
+    if outcome.facts.get("order_given_up"):
+        lines.append(Line((("the recorded order of answers could not be kept to the end", _QUIET),), 2))
+    return lines
+
+
+def summary_of(outcome: ReplayOutcome) -> str:
+    """The outcome in some words, for a line among many."""
+    facts, step = outcome.facts, f"step {outcome.facts['step']}: " if outcome.facts.get("step") else ""
+    if outcome.outcome == DIVERGED:
+        first = next(iter(facts.get("differences") or ()), None)
+        place = f" at {first['path'] or 'the body'}" if first is not None else ""
+        return f"{step}{facts['what']}{place}"
+    if outcome.outcome == ENDED_EARLY:
+        return f"{facts['what']}; {_count(facts['unused_count'], 'recorded call')} not asked for"
+    if outcome.outcome == MOVED:
+        return f"{_count(len(facts['moved']), 'moved call')}"
+    return "" if outcome.outcome == IDENTICAL else str(facts.get("what", ""))
+
+
+def _notes(outcome: ReplayOutcome) -> list[Line]:
+    return [Line(((note, _QUIET),), 2) for note in outcome.facts.get("notes") or ()]
 
 
 def _ended_early(outcome: ReplayOutcome) -> list[Line]:
@@ -76,7 +139,7 @@ def _ended_early(outcome: ReplayOutcome) -> list[Line]:
     recorded, replayed = outcome.exit_code
     if recorded != replayed:
         lines.append(Line(((f"exit code {replayed}, recorded {recorded}", None),), 2))
-    return [*lines, *_suspects(outcome), _last(outcome)]
+    return [*lines, *_moved(outcome), *_suspects(outcome), _last(outcome)]
 
 
 def _diverged(outcome: ReplayOutcome) -> list[Line]:
@@ -86,21 +149,13 @@ def _diverged(outcome: ReplayOutcome) -> list[Line]:
     lines = [_verdict(f"DIVERGED{at}{lane}", facts["what"])]
     if facts.get("request"):
         lines.append(Line((("recorded  ", _QUIET), (_asked(facts["request"]), None)), 2))
-    for difference in facts.get("differences") or ():
-        lines += _difference(difference)
-    more = facts.get("total", 0) - len(facts.get("differences") or ())
-    if more > 0:
-        lines.append(Line(((f"and {_count(more, 'more difference')}", None),), 2))
+    lines += all_difference_lines(facts)
     stdout = facts.get("stdout")
     if isinstance(stdout, dict) and stdout.get("same") is False:
-        lines += [
-            Line(((f"at line {stdout['line']} of the standard output", None),), 2),
-            _side("recorded", str(stdout["recorded"])),
-            _side("replayed", str(stdout["replayed"])),
-        ]
+        lines += output_lines(stdout)
     if facts.get("redaction"):
         lines.append(Line(((facts["redaction"], None),), 2))
-    return [*lines, *_where(facts), *_suspects(outcome), _last(outcome)]
+    return [*lines, *_where(facts), *_moved(outcome), *_suspects(outcome), _last(outcome)]
 
 
 def _count(number: int, noun: str) -> str:
@@ -121,37 +176,3 @@ def _where(facts: Mapping[str, Any]) -> list[Line]:
 def _suspects(outcome: ReplayOutcome) -> list[Line]:
     labels = ["first suspect: ", *["also: "] * (len(outcome.suspects) - 1)]
     return [Line(((label, "bold"), (suspect, None)), 2, hang=2) for label, suspect in zip(labels, outcome.suspects, strict=False)]
-
-
-def _difference(difference: Mapping[str, Any]) -> list[Line]:
-    where = difference["path"] or "the body"
-    who = f" ({difference['who']})" if difference.get("who") else ""
-    recorded, replayed, character = difference["recorded"], difference["replayed"], difference.get("character")
-    if difference["kind"] in ("dropped", "truncated"):
-        return [_place(f"{difference['kind']}: {where}{who}"), _side("recorded", _window(recorded, None))]
-    if difference["kind"] == "inserted":
-        return [_place(f"inserted: {where}{who}"), _side("replayed", _window(replayed, None))]
-    at = f", character {character + 1} of {len(recorded)}" if character is not None and isinstance(recorded, str) else ""
-    return [
-        _place(f"at {where}{who}{at}"),
-        _side("recorded", _window(recorded, character)),
-        _side("replayed", _window(replayed, character)),
-    ]
-
-
-def _place(text: str) -> Line:
-    return Line(((text, None),), 2)
-
-
-def _side(which: str, text: str) -> Line:
-    sign, style = ("-", _THEN) if which == "recorded" else ("+", _NOW)
-    return Line(((f"{sign} {which}: ", style), (text, style)), 4, hang=12)
-
-
-def _window(value: Any, character: int | None) -> str:
-    """A value on one line, cut to what surrounds the first difference."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    start = max(0, (character or 0) - _WINDOW // 2)
-    shown = text[start : start + 2 * _WINDOW]
-    quoted = json.dumps(shown, ensure_ascii=False)[1:-1]
-    return ("…" if start else "") + quoted + ("…" if start + 2 * _WINDOW < len(text) else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ from .show_json import decision_object, trace_object
 from .show_trace import trace_lines
 from .table import Line
 
-__all__ = ["show"]
+__all__ = ["show", "step_lines"]
 
 
 def show(
@@ -54,9 +54,13 @@ def show(
 
 
 def _lines(near: Store, contents: Contents, step: int | None, *, zone: tzinfo, width: int | None, full: bool) -> list[Line]:
-    options: dict[str, Any] = {"width": width, "full": full, "measure": measure}
     if step is None:
-        return trace_lines(read_trace(near, contents), zone, **options)
+        return trace_lines(read_trace(near, contents), zone, width=width, full=full, measure=measure)
+    return step_lines(near, contents, step, zone=zone, width=width, full=full)
+
+
+def step_lines(near: Store, contents: Contents, step: int, *, zone: tzinfo, width: int | None, full: bool = False) -> list[Line]:
+    """One decision. Raises BadInput when there is no such step."""
     decision = read_decision(near, contents, step)
     start = rows_of(near, "SELECT min(started_at) AS started_at FROM all_events WHERE kind <> 'process'")[0]["started_at"]
-    return decision_lines(decision, start, zone, **options)
+    return decision_lines(decision, start, zone, width=width, full=full, measure=measure)

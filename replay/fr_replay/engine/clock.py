@@ -75,11 +75,11 @@ class ReplayClock:
             return
         gate = self._session.reads_of(lane.path)[1]
         gate.wait(order)
-        gate.passed(order)
+        gate.passed(order, goes_on=True)
 
-    def next_end(self, lane: lanes.Lane) -> int | None:
-        """The place at which this lane ended."""
-        return self._of(lane, "e").following()
+    def next_mark(self, source: str, lane: lanes.Lane) -> int | None:
+        """The next place at which this lane began or looked at others (``b``), or ended (``e``)."""
+        return self._of(lane, source).following()
 
 
 class _FiredTimers:
@@ -88,6 +88,8 @@ class _FiredTimers:
     def __init__(self, session: ReplaySession) -> None:
         self._fired: dict[tuple[str, str, int], tuple[int, int]] = {}
         for path, sources in session.process.reads.items():
+            if path in session.process.telemetry_lanes:
+                continue
             for source, values in sources.items():
                 if source.startswith("t:"):
                     rows = zip(values[::3], values[1::3], values[2::3], strict=True)
@@ -114,13 +116,19 @@ class LaneKeeper:
     def opened(self, lane: lanes.Lane) -> None:  # noqa: ARG002 - the interface has it
         self.running += 1
 
+    def reached(self, lane: lanes.Lane) -> None:
+        self._in_turn("b", lane)
+
     def ended(self, lane: lanes.Lane) -> None:
-        gate = self._session.gate
-        order = self._clock.next_end(lane)
+        self._in_turn("e", lane)
+        self.running -= 1
+
+    def _in_turn(self, source: str, lane: lanes.Lane) -> None:
+        gate = self._session.reads_of(lane.path)[1]
+        order = self._clock.next_mark(source, lane)
         if order is not None:
             gate.wait(order)
-            gate.passed(order)
-        self.running -= 1
+            gate.passed(order, goes_on=True)
 
     def timer(
         self, loop: Any, lane: lanes.Lane, name: str, when: float, callback: Callable[..., Any], args: tuple[Any, ...], make: Any
@@ -133,13 +141,21 @@ class LaneKeeper:
         gate = self._session.gate
 
         def fire(*args: Any) -> None:
+            if not gate.is_turn(order):
+                # Let go with others of its turn, one of which has not done yet what it did then.
+                gate.call_in_turn(loop, order, turn, handle)
+                return
             self._session.advance_to(when)
             gate.passed(order, turn)
             callback(*args)
 
         # Never by itself: the gate puts it into the loop's queue.
         handle = make(when + _NEVER_S, fire, *args)
-        gate.call_in_turn(loop, order, turn, handle)
+        if self._session.pacing is not None:
+            self._session.pacing.expects(when)
+            make(when, gate.call_in_turn, loop, order, turn, handle)
+        else:
+            gate.call_in_turn(loop, order, turn, handle)
         return handle
 
     def before_turn(self, loop: Any) -> None:

@@ -88,6 +88,14 @@ class RecordedAnswer:
             for delivery in self._event.deliveries[1 + self._handed :]:
                 self._gate.passed(delivery.order, delivery.turns, delivery.at_us)
 
+    async def left(self) -> None:
+        place = self._session.left_at(self._event)
+        if place is not None:
+            try:
+                await self._gate.wait_async(*place)
+            finally:
+                self._gate.passed(*place)
+
 
 class ReplayHttp:
     """One HTTP exchange of the replaying program."""
@@ -114,6 +122,8 @@ class ReplayHttp:
         return self._session.check_http(self._event, self._method, self._url, self._headers, body, self._location)
 
     def serve(self) -> RecordedAnswer:
+        if self._session.waits_for_end(self._event):
+            self._session.gate.wait_for_end()
         event = self._check()
         first, gate = event.deliveries[0], self._session.gate_of(event)
         gate.wait(first.order, first.at_us)
@@ -121,6 +131,8 @@ class ReplayHttp:
         return self._answer(event)
 
     async def serve_async(self, *, hang: bool = True) -> RecordedAnswer:
+        if self._session.waits_for_end(self._event):
+            await self._session.gate.wait_for_end_async()
         event = self._check()
         first = event.deliveries[0]
         unanswered = event.answer["status"] is None
@@ -152,16 +164,19 @@ class ReplayHttp:
     def finish(self, end: str, error: BaseException | None = None) -> None:
         """See :meth:`answered`."""
 
+    def left(self) -> None:
+        """See :meth:`answered`."""
+
 
 class ReplayTool:
-    """One tool call of the replaying program. Its body does not run."""
+    """One tool call of the replaying program. Its body does not run, unless a framework called it: then nothing is handed out."""
 
     def __init__(self, session: ReplaySession, event: Event, lane: Any, call: Any) -> None:
         self._session = session
         self._event = event
         self.span: str = event.facts["span"]
         # Named as while recording, so that further calls of the same tool get the same lanes.
-        self.body_lane = lane.child(f"tool:{call.name}")
+        self.body_lane = lane.child(call.body_lane_name)
         self.extra: dict[str, Any] = {}
 
     def serve(self) -> boundary.ToolAnswer:

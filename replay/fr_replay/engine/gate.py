@@ -14,33 +14,49 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..capture import real
 from .runner import Runner
 
 __all__ = ["Gate"]
 
 
+_BEYOND_ALL = 1 << 60
+"""Behind the last place of any order."""
+
+_SETTLING_S = 0.0005
+_SETTLING_TURNS = 50
+
+
 class _TimerWaiter:
     """A timer that waits for its place, in no one's way."""
 
-    __slots__ = ("at_us", "handle", "loop", "turns")
+    __slots__ = ("at_us", "handle", "loop", "released", "turns")
 
     def __init__(self, loop: Any, turns: int, handle: Any) -> None:
         self.loop = loop
+        self.released = False
         self.turns: int | None = turns
         self.at_us: int | None = None
         self.handle = handle
 
     @property
     def done(self) -> bool:
+        return self.released or self.cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """Before it fired, and perhaps after it was put into the loop's queue."""
         return bool(self.handle._cancelled)
 
     def release(self) -> None:
         """In the loop's own thread: fire in the turn that is about to begin, or in the next."""
-        if not self.handle._cancelled:
+        if not self.done:
+            self.released = True
             self.handle._scheduled = False
             self.loop._scheduled = [handle for handle in self.loop._scheduled if handle is not self.handle]
             heapq.heapify(self.loop._scheduled)
@@ -84,11 +100,13 @@ class Gate:
 
     Args:
         orders: all places, ascending.
-        turns: the count of event-loop turns so far.
+        turns: the count of event-loop turns so far, in the calling thread.
 
     Attributes:
         moves: how often the head has moved.
         stopped: True once the replay is over; nothing is guarded any more.
+        opened: True once the recorded order has been given up, in a tolerant replay.
+        after_stop: called in every thread and task that is here after that. Where a replay stops without ending the process, it raises.
     """
 
     def __init__(self, orders: Sequence[int], turns: Callable[[], int]) -> None:
@@ -99,10 +117,14 @@ class Gate:
         self._lock = threading.Lock()
         self._threads: dict[int, _ThreadWaiter] = {}
         self._tasks: dict[int, _TaskWaiter | _TimerWaiter] = {}
-        self._last_turn: tuple[int, int] | None = None
+        self._last_turn: dict[int, tuple[int, int]] = {}
+        self._loops: dict[int, int] = {}
         self._runner = Runner(self._wake_head)
+        self._beyond = itertools.count(_BEYOND_ALL)
         self.moves = 0
         self.stopped = False
+        self.opened = False
+        self.after_stop: Callable[[], None] = _nothing
 
     @property
     def waiting(self) -> list[int]:
@@ -123,19 +145,24 @@ class Gate:
         head = self.head()
         return head is None or order <= head
 
-    def passed(self, order: int, recorded_turns: int | None = None, at_us: int | None = None) -> None:
+    def passed(self, order: int, recorded_turns: int | None = None, at_us: int | None = None, *, goes_on: bool = False) -> None:
         """The thing at this place has happened.
 
         Args:
             recorded_turns: the loop's count of turns then, in the record.
             at_us: when it happened in the record; given for what lets the calling thread go on.
+            goes_on: the calling thread goes on, and the record does not say when that was.
         """
         with self._lock:
             self._passed.add(order)
             if recorded_turns is not None:
-                self._last_turn = recorded_turns, self._turns()
+                self._last_turn[threading.get_ident()] = recorded_turns, self._turns()
             if at_us is not None:
                 self._runner.runs(at_us)
+            elif goes_on:
+                self._runner.runs(None)
+            if isinstance(self._tasks.get(order), _TimerWaiter):
+                del self._tasks[order]
             before = self._head
             while self._head < len(self._orders) and self._orders[self._head] in self._passed:
                 self._passed.discard(self._orders[self._head])
@@ -145,11 +172,34 @@ class Gate:
             self.moves += 1
         self._wake_head()
 
+    def let_all_go(self) -> None:
+        """The replay is over, and the process goes on: whoever waits here waits no longer."""
+        self.stopped = True
+        self._release_all()
+
+    def open(self) -> None:
+        """Give up the recorded order: everything goes on as it comes, from here on."""
+        self.opened = True
+        self._release_all()
+
+    def has_passed(self, order: int) -> bool:
+        """True when the thing at this place has happened."""
+        return order in self._passed or (self._head > 0 and order <= self._orders[self._head - 1])
+
+    def _release_all(self) -> None:
+        for thread in list(self._threads.values()):
+            thread.event.set()
+        for waiter in list(self._tasks.values()):
+            if not waiter.loop.is_closed():
+                waiter.loop.call_soon_threadsafe(waiter.release)
+
     # -- threads
 
     def wait(self, order: int, at_us: int | None = None) -> None:
         """Block the calling thread until it is this place's turn."""
-        if self.is_turn(order) and self._runner.settled(threading.get_ident(), at_us):
+        if self.stopped:
+            self.after_stop()
+        if self.opened or (self.is_turn(order) and self._runner.settled(threading.get_ident(), at_us)):
             return
         waiter = _ThreadWaiter(at_us)
         with self._lock:
@@ -160,55 +210,120 @@ class Gate:
             waiter.event.wait()
         finally:
             self._threads.pop(order, None)
+        if self.stopped:
+            self.after_stop()
+
+    def wait_for_end(self) -> None:
+        """Block the calling thread until all places have been passed, and who was let go last has used what it was given."""
+        self.wait(next(self._beyond))
+        while not self.stopped and not self._runner.settled(threading.get_ident(), None):
+            real.sleep(_SETTLING_S)
 
     # -- tasks
 
+    async def wait_for_end_async(self) -> None:
+        """:meth:`wait_for_end`, for an event loop: its other tasks get some turns to use what they were given."""
+        await self.wait_async(next(self._beyond))
+        for _ in range(_SETTLING_TURNS):
+            await asyncio.sleep(0)
+        while not self.stopped and not self._runner.settled(threading.get_ident(), None):
+            real.sleep(_SETTLING_S)
+
     async def wait_async(self, order: int, recorded_turns: int | None = None, at_us: int | None = None) -> None:
         """Suspend the calling task until it is this place's turn, and the loop has made the turns that it made then."""
+        if self.stopped:
+            self.after_stop()
+        if self.opened:
+            return
         loop = asyncio.get_running_loop()
         if self.is_turn(order) and self._due(recorded_turns) and self._runner.settled(threading.get_ident(), at_us):
             return
-        waiter = _TaskWaiter(loop, recorded_turns, at_us)
-        self._tasks[order] = waiter
-        self._wake_head()
-        try:
-            await waiter.future
-        finally:
-            self._tasks.pop(order, None)
+        while True:
+            waiter = _TaskWaiter(loop, recorded_turns, at_us)
+            self._tasks[order] = waiter
+            self._wake_head()
+            try:
+                await waiter.future
+            finally:
+                self._tasks.pop(order, None)
+            if self.stopped:
+                self.after_stop()
+            if self.opened or self.stopped or (self.is_turn(order) and self._runner.settled(threading.get_ident(), at_us)):
+                return
 
     def call_in_turn(self, loop: Any, order: int, recorded_turns: int, handle: Any) -> None:
         """Put a timer's handle into the loop's queue when it is this place's turn, unless it is cancelled before."""
-        self._tasks[order] = _TimerWaiter(loop, recorded_turns, handle)
+        waiter = _TimerWaiter(loop, recorded_turns, handle)
+        if self.opened:
+            loop.call_soon(waiter.release)
+            return
+        self._tasks[order] = waiter
 
     def before_turn(self, loop: Any) -> bool:
         """Called before each turn of a loop: let the head go if its number of turns has come, or if the loop is idle.
 
         Returns True when the head was released, or will be as soon as another thread has settled.
         """
-        head = self.head()
-        waiter = self._tasks.get(head) if head is not None else None
-        if head is None or waiter is None or waiter.loop is not loop:
-            return False
-        if waiter.done:
-            if isinstance(waiter, _TimerWaiter):
-                # Cancelled before its turn, which the record does not have: it will not come any more.
-                del self._tasks[head]
-                self.passed(head)
-            return False
-        if loop._ready and not self._due(waiter.turns):
-            return False
-        if not self._runner.settled(threading.get_ident(), waiter.at_us):
+        ident = threading.get_ident()
+        if self._loops.get(ident) != id(loop) or self._turns() <= 1:
+            self._loops[ident] = id(loop)
+            self._last_turn[ident] = (0, 0)
+        waiter = self._waiting_first()
+        if waiter is None or waiter.loop is not loop or waiter.done:
+            waiter = None
+        if waiter is not None and loop._ready and not self._due(waiter.turns):
+            waiter = None
+        if waiter is not None and not self._runner.settled(ident, waiter.at_us):
             return True
-        if isinstance(waiter, _TimerWaiter):
-            del self._tasks[head]
-        waiter.release()
-        return True
+        of_this_turn = self._of_turn(loop, waiter) if waiter is not None else []
+        for task in of_this_turn:
+            if isinstance(task, _TaskWaiter):
+                task.release()
+        self._wake_for_next_turn(loop)
+        for timer in of_this_turn:
+            if isinstance(timer, _TimerWaiter):
+                timer.release()
+        return waiter is not None
+
+    def _waiting_first(self) -> _TaskWaiter | _TimerWaiter | None:
+        """The task or timer that waits for the head, once timers that will not come are out of the way."""
+        while (head := self.head()) is not None:
+            waiter = self._tasks.get(head)
+            if waiter is None or not self._gone(head, waiter):
+                return waiter
+        return None
+
+    def _of_turn(self, loop: Any, head: _TaskWaiter | _TimerWaiter) -> list[_TaskWaiter | _TimerWaiter]:
+        """The head, and what ran in the same turn of the loop in the record: a turn later would be too late."""
+        if head.turns is None:
+            return [head]
+        self._last_turn[threading.get_ident()] = head.turns, self._turns()
+        return [w for _, w in sorted(self._tasks.items()) if w.loop is loop and w.turns == head.turns and not w.done]
+
+    def _wake_for_next_turn(self, loop: Any) -> None:
+        """Do for tasks that went on in the next turn in the record what the arrival of their data did there in this turn.
+
+        It comes behind what is in the loop's queue already and before the timers of this turn, which decides who goes on first.
+        """
+        recorded, here = self._last_turn[threading.get_ident()]
+        following = recorded + self._turns() + 1 - here
+        due = [o for o, w in self._tasks.items() if w.loop is loop and w.turns == following and isinstance(w, _TaskWaiter) and not w.done]
+        for order in sorted(due):
+            loop.call_soon(self._tasks[order].release)
+
+    def _gone(self, order: int, waiter: _TimerWaiter | _TaskWaiter) -> bool:
+        """A timer that was cancelled here and fired in the record, to no effect, will not come any more: its place is given away."""
+        gone = isinstance(waiter, _TimerWaiter) and waiter.cancelled
+        if gone:
+            self.passed(order)
+        return gone
 
     def _due(self, recorded_turns: int | None) -> bool:
         """True when as many turns have been made since the last delivery as in the record."""
-        if recorded_turns is None or self._last_turn is None:
+        last = self._last_turn.get(threading.get_ident())
+        if recorded_turns is None or last is None:
             return True
-        recorded, here = self._last_turn
+        recorded, here = last
         return self._turns() - here >= recorded_turns - recorded
 
     def _wake_head(self) -> None:
@@ -225,7 +340,7 @@ class Gate:
                 thread_waiter.event.set()
             return
         task_waiter = self._tasks.get(head)
-        if task_waiter is not None:
+        if task_waiter is not None and not self._gone(head, task_waiter):
             self._release_soon(task_waiter)
 
     def _release_soon(self, waiter: _TaskWaiter | _TimerWaiter) -> None:

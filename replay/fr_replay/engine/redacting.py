@@ -7,7 +7,7 @@ from typing import Any
 
 from fr_schema.parts import cut_body
 
-from ..capture import Keys, Redactor, text_headers, values
+from ..capture import Keys, Redactor, redacted_command, text_headers, values
 from .tape import Event, Tape
 
 __all__ = ["Redacting"]
@@ -49,18 +49,24 @@ class Redacting:
         segments, hits = self._redactor.segments(cut[0])
         return "".join([s.text for s in segments]).encode("utf-8", "surrogatepass") if hits else body
 
-    def arguments(self, arguments: dict[str, Any]) -> Any:
-        """A tool's live arguments as the record would have them, decoded."""
+    def arguments(self, arguments: dict[str, Any], *, command: bool = False) -> Any:
+        """A tool's live arguments as the record would have them, decoded. ``command``: they are a child process's command line."""
         packed = values.pack(arguments)
         if packed.form not in ("json", "typed"):
             return packed.data
         value = json.loads(packed.data)
-        return self._redactor.value(value, "arguments")[0] if self._redactor is not None else value
+        if self._redactor is None:
+            return value
+        return redacted_command(self._redactor, value)[0] if command else self._redactor.value(value, "arguments")[0]
 
     def recorded_arguments(self, event: Event, tape: Tape) -> Any:
         """A tool's recorded arguments, decoded."""
         text = tape.content(event.body).decode("utf-8", "surrogatepass")
-        return json.loads(text) if event.request.get("form") in ("json", "typed") else text
+        try:
+            return json.loads(text)
+        except ValueError:
+            # Arguments that could only be kept as their repr.
+            return text
 
     def output(self, data: bytes) -> bytes:
         """What the program wrote to its standard output, as the record would have it."""

@@ -40,12 +40,13 @@ class Runner:
         self._looking = False
         self._lock = threading.Lock()
 
-    def runs(self, at_us: int) -> None:
-        """The calling thread has been given what it was given at this time in the record."""
+    def runs(self, at_us: int | None) -> None:
+        """The calling thread has been given what it was given at this time in the record; None where that is not known."""
         self._ident = threading.get_ident()
         self._native = threading.get_native_id()
         self._since_ns = real.monotonic_ns()
-        self._at_us = at_us
+        if at_us is not None:
+            self._at_us = at_us
         self._parked = False
 
     def parked(self) -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import threading
 from typing import Any, NoReturn
 
 from fr_schema.ids import new_trace_id
 
-from ..capture import boundary, describe_location, installed_packages, lanes, real
-from ..divergence import canonical_http, differences, same
+from ..capture import boundary, crossings, describe_location, installed_packages, lanes, real
+from ..divergence import canonical_http, difference_row, differences, list_lengths, same
 from .crossings import ReplayHttp, ReplayTool
 from .gate import Gate
+from .input_files import InputFiles
+from .modes import goal_of, mode_of
+from .moves import Moves
+from .pacing import PacedGate, Pacing
 from .redacting import Redacting
+from .served_children import begin_child
+from .stops import Stops
 from .tape import Event, ProcessTape, Tape
+from .telemetry import Telemetry
 from .verdict import DIVERGED, ENDED, UNSUPPORTED, Verdicts
 
 __all__ = ["ReplaySession"]
@@ -31,6 +37,12 @@ class ReplaySession:
         gate: the order of everything.
         served: how many recorded crossings have been handed out.
         skew_ns: how far virtual time is ahead of the real monotonic clock.
+        stops: watches for the step that is to be stopped at.
+        moves: matches calls that have moved, in a tolerant replay; else None.
+        pacing: restores recorded delays, in a replay in real time; else None.
+        paused: True while the person at a prompt has the word.
+        notes: what is to be said beside the outcome.
+        inputs: which files the program reads; None where that is not looked at.
     """
 
     replays = True
@@ -42,21 +54,33 @@ class ReplaySession:
         self.redacting = redacting
         self.gate = Gate(process.orders, turns)
         self._free_gate = Gate([], turns)
+        self._telemetry = Telemetry(process)
         self._traces: dict[str, list[str]] = {}
         self._jobs: dict[str, tuple[list[Event], dict[str, list[int]]]] = {}
+        self._left: dict[str, dict[int, tuple[int, int]]] = {}
         self.served = 0
+        self.notes: list[str] = []
+        self.inputs: InputFiles | None = None
         self.skew_ns = 0
         self._started = real.monotonic_ns()
         self._lock = threading.Lock()
+        mode = mode_of(tape.meta)
+        self.stops = Stops(self, mode, goal_of(tape.meta))
+        self.moves = Moves(self) if mode.tolerant else None
+        self.pacing = Pacing() if mode.realtime else None
+        self.paused = False
 
     # -- the boundary's backend
 
     def http(self, transport: str, method: str, url: str, headers: Any, body: bytes | None, location: Any) -> ReplayHttp | None:  # noqa: ARG002
-        event = self._next(lanes.current_lane())
+        lane = lanes.current_lane()
+        event = self._telemetry.answer(lane.path, method, url) or self._next(lane)
         return ReplayHttp(self, event, method, url, headers, body, location)
 
-    def tool(self, call: boundary.ToolCall) -> ReplayTool:
+    def tool(self, call: boundary.ToolCall) -> ReplayTool | None:
         lane = lanes.current_lane()
+        if call.tool_kind == "subprocess":
+            return begin_child(self, self._next(lane), call)
         event = self.check_tool(self._next(lane), call)
         return ReplayTool(self, event, lane, call)
 
@@ -68,6 +92,10 @@ class ReplaySession:
         with self._lock:
             left = self._traces.setdefault(path, list(reversed(self.tape.traces_of(path))))
             return left.pop() if left else new_trace_id()
+
+    def trace_lane(self, name: str, *, around: bool, new: bool) -> lanes.Lane | None:  # noqa: ARG002 - the interface has it
+        """As while recording, so that lanes below have the same paths."""
+        return lanes.current_lane().child(crossings.TRACE_LANE) if new else None
 
     def _next(self, lane: lanes.Lane) -> Event | None:
         """What the record has at this place of this lane."""
@@ -86,52 +114,108 @@ class ReplaySession:
     def reads_of(self, path: str) -> tuple[dict[str, list[int]], Gate]:
         """The clock reads and order marks of a lane, and the gate that its marks are places of."""
         own = self.process.reads.get(path)
-        return (own, self.gate) if own is not None else (self._job(path)[1], self._free_gate)
+        if own is not None:
+            return own, self._free_gate if path in self.process.telemetry_lanes else self.gate
+        return self._job(path)[1], self._free_gate
 
-    def gate_of(self, event: Event) -> Gate:
+    def left_at(self, event: Event) -> tuple[int, int] | None:
+        """Place and turn at which the event loop had put away an exchange's connection; None when that is not on record."""
+        if self._left.get(event.lane) is None:
+            noted = self.reads_of(event.lane)[0].get("c", [])
+            self._left[event.lane] = {n: (order, turn) for n, order, turn in zip(noted[::3], noted[1::3], noted[2::3], strict=False)}
+        return self._left[event.lane].get(event.lane_seq)
+
+    def gate_of(self, event: Event) -> Gate | PacedGate:
         """The gate that an event's places belong to: none holds back telemetry, and jobs from another process's pool."""
-        return self.gate if event.facts["ordered"] else self._free_gate
+        gate = self.gate if event.facts["ordered"] else self._free_gate
+        return gate if self.pacing is None else PacedGate(gate, event, self.pacing)
+
+    def place_has_passed(self, event: Event, order: int) -> bool:
+        """True when what an event has at this place has happened."""
+        return (self.gate if event.facts["ordered"] else self._free_gate).has_passed(order)
+
+    @property
+    def rests(self) -> bool:
+        """True while nothing moves for a good reason."""
+        return self.paused or (self.pacing is not None and self.pacing.rests)
+
+    def passes_over(self) -> bool:
+        """Everything waits for a place that may be left out: go on without it. Not where the whole process is on record."""
+        return False
 
     # -- checking
 
     def check_http(self, event: Event | None, method: str, url: str, headers: Any, body: bytes, location: Any) -> Event:
         """Compare a request with the record. Does not return when they differ."""
-        clean_url, clean_headers, clean_body = self.redacting.request(method, url, headers, body)
+        if event is not None and not event.facts["required"]:
+            return self._take(event, location)
+        self.stops.before_request(event)
+        clean = self.redacting.request(method, url, headers, body)
+        if self.moves is not None:
+            event = self.moves.choose(
+                event, lambda candidate: candidate.kind == "http" and self._compare(candidate, method, clean)[2], location
+            )
         if event is None or event.kind != "http":
-            self._not_in_record(event, f"{method} {clean_url}", location)
-        recorded_body = self.tape.content(event.body)
+            self._not_in_record(event, f"{method} {clean[0]}", location)
+        before, now, equal, exact = self._compare(event, method, clean)
+        if not equal:
+            self._diverged(event, before, now, location)
+        return self._take(event, location, body, exact=exact)
+
+    def _compare(self, event: Event, method: str, clean: tuple[str, list[tuple[str, str]], bytes]) -> tuple[Any, Any, bool, bool]:
+        """The recorded request and a redacted live one in canonical form, whether they are the same, and whether byte for byte."""
+        url, headers, body = clean
         recorded = event.request
-        if recorded_body != clean_body or recorded["url"] != clean_url or recorded["method"] != method:
-            before = canonical_http(recorded["method"], recorded["url"], recorded["headers"], recorded_body)
-            now = canonical_http(method, clean_url, clean_headers, clean_body)
-            if not same(before, now):
-                self._diverged(event, before, now, location)
-        else:
-            before = canonical_http(recorded["method"], recorded["url"], recorded["headers"], b"")
-            now = canonical_http(method, clean_url, clean_headers, b"")
-            if not same(before, now):
-                self._diverged(event, before, now, location)
-        return self._take(event, location)
+        recorded_body = self.tape.content(event.body)
+        exact = recorded_body == body and recorded["url"] == url and recorded["method"] == method
+        # Equal bytes need not be parsed.
+        before = canonical_http(recorded["method"], recorded["url"], recorded["headers"], b"" if exact else recorded_body)
+        now = canonical_http(method, url, headers, b"" if exact else body)
+        return before, now, same(before, now), exact
 
     def check_tool(self, event: Event | None, call: boundary.ToolCall) -> Event:
+        """Compare a tool call with the record, and take it. Does not return when they differ."""
+        return self._take(self.compare_tool(event, call), call.location)
+
+    def compare_tool(self, event: Event | None, call: boundary.ToolCall) -> Event:
         """Compare a tool call with the record. Does not return when they differ."""
-        arguments = self.redacting.arguments(call.arguments)
+        self.stops.before_request(event)
+        now = {"tool": call.name, "arguments": self.redacting.arguments(call.arguments, command=call.tool_kind == "subprocess")}
+        if self.moves is not None:
+            event = self.moves.choose(
+                event, lambda candidate: candidate.kind == call.kind and same(self._recorded_call(candidate), now), call.location
+            )
         if event is None or event.kind != call.kind:
             self._not_in_record(event, f"{call.kind} {call.name}", call.location)
-        before = {"tool": event.request["name"], "arguments": self.redacting.recorded_arguments(event, self.tape)}
-        now = {"tool": call.name, "arguments": arguments}
+        before = self._recorded_call(event)
         if not same(before, now):
             self._diverged(event, before, now, call.location)
-        return self._take(event, call.location)
+        return event
 
-    def _take(self, event: Event, location: Any) -> Event:
+    def _recorded_call(self, event: Event) -> dict[str, Any]:
+        return {"tool": event.request["name"], "arguments": self.redacting.recorded_arguments(event, self.tape)}
+
+    def take(self, event: Event, location: Any) -> Event:
+        """:meth:`_take`, for crossings that have been compared."""
+        return self._take(event, location)
+
+    def differs(self, event: Event, before: Any, now: Any, location: Any) -> NoReturn:
+        """Stop: what the program sends is not what it sent when it was recorded."""
+        self._diverged(event, before, now, location)
+
+    def _take(self, event: Event, location: Any, body: bytes | None = None, *, exact: bool = True) -> Event:
         """The event is this crossing's: count it, and stop if the record ends here."""
+        self.stops.checked(event, body, exact=exact, location=location)
+        if self.pacing is not None:
+            self.pacing.asked(event)
         with self._lock:
             event.used = True
             self.served += 1
             self.verdicts.progress(self.served)
         self.time_is(event.facts.get("issued_us", 0))
         self.gate_of(event).passed(event.issue)
+        if event.facts.get("runs_again"):
+            return event
         if not event.deliveries or event.end is None:
             self._record_ends(event, location)
         missing = event.facts.get("missing")
@@ -159,27 +243,44 @@ class ReplaySession:
 
     async def wait_for_cancel(self, event: Event) -> NoReturn:
         """The recorded crossing was cancelled: wait for that, then let the others go on."""
-        end = event.deliveries[-1]
+        end, gate = event.deliveries[-1], self.gate_of(event)
         try:
             await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            # The live call took a few turns of the loop to close its connection before the cancellation went on.
+            await gate.wait_async(end.order, end.turns, end.at_us)
+            raise
         finally:
-            self.gate_of(event).passed(end.order, end.turns)
+            gate.passed(end.order, end.turns)
         raise AssertionError("a future without a result has one")
 
     def time_is(self, at_us: int) -> None:
-        """Virtual time is at least this long after the process began."""
+        """Virtual time is at least this long after the process began. Real time is what it is."""
+        if self.pacing is not None:
+            return
         ahead = at_us * 1000 - (real.monotonic_ns() - self._started)
         self.skew_ns = max(self.skew_ns, ahead)
 
     def advance(self, seconds: float) -> None:
-        """Skip over a time in which the program slept."""
+        """Skip over a time in which the program slept; in real time, sleep it."""
+        if self.pacing is not None:
+            self.pacing.rest(seconds)
+            return
         with self._lock:
             self.skew_ns += int(seconds * 1e9)
 
     def advance_to(self, monotonic_s: float) -> None:
         """It is at least this late on the virtual monotonic clock, in seconds."""
+        if self.pacing is not None:
+            return
         with self._lock:
             self.skew_ns = max(self.skew_ns, int(monotonic_s * 1e9) - real.monotonic_ns())
+
+    def stood_still(self, real_ns: int) -> None:
+        """No time has passed for the program while a person was at the prompt."""
+        with self._lock:
+            self.skew_ns -= real_ns
+            self._started += real_ns
 
     # -- stopping
 
@@ -196,6 +297,8 @@ class ReplaySession:
             "recorded_location": event.facts.get("location") if event else None,
             "redaction": self.redacting.describe(event),
             "packages": self._changed_packages(),
+            "files": self.inputs.changed() if self.inputs is not None else {},
+            "moved": self.moves.rows if self.moves is not None else [],
         }
 
     def _changed_packages(self) -> dict[str, list[str | None]]:
@@ -210,8 +313,9 @@ class ReplaySession:
             self.unsupported(event, reason)
         found = list(itertools.islice(differences(before, now), _SHOWN_DIFFERENCES + 1))
         total = len(found) if len(found) <= _SHOWN_DIFFERENCES else sum(1 for _ in differences(before, now))
-        rows = [{**d._asdict(), "recorded": _shown(d.recorded, d.character), "replayed": _shown(d.replayed, d.character)} for d in found]
-        self.stop_diverged(event, {"what": "the request differs", "differences": rows[:_SHOWN_DIFFERENCES], "total": total}, location)
+        rows = [difference_row(difference, _LONGEST_SHOWN) for difference in found[:_SHOWN_DIFFERENCES]]
+        facts = {"what": "the request differs", "differences": rows, "total": total, "lengths": list_lengths(before, now)}
+        self.stop_diverged(event, facts, location)
 
     def _not_in_record(self, event: Event | None, asked: str, location: Any) -> NoReturn:
         if event is None and not self.process.closed and self._lane_is_at_its_end():
@@ -223,15 +327,32 @@ class ReplaySession:
             what = f"the program asks for {asked}, where the record has {event.kind} {recorded}"
         self.stop_diverged(event, {"what": what, "differences": []}, location)
 
+    def waits_for_end(self, event: Event | None) -> bool:
+        """True when the record of a killed process holds no answer to what this lane asks, and may still hold some for other lanes."""
+        if self.process.closed or self.moves is not None:
+            return False
+        if event is None:
+            return self._lane_is_at_its_end()
+        if event.deliveries and event.end is not None:
+            return False
+        self.gate_of(event).passed(event.issue)
+        return True
+
     def _lane_is_at_its_end(self) -> bool:
         """In the record of a killed process: nothing is left that this lane could have asked for."""
+        if self.moves is not None:
+            return all(e.used for e in self.process.events)
         path = lanes.current_lane().path
         return all(e.used for e in self.process.by_lane.get(path, ()))
 
     def stop_diverged(self, event: Event | None, facts: dict[str, Any], location: Any) -> NoReturn:
         """Stop: the replay is not the recorded run any more."""
+        self.stop(DIVERGED, event, facts, location)
+
+    def stop(self, outcome: str, event: Event | None, facts: dict[str, Any], location: Any) -> NoReturn:
+        """Stop with an outcome of :mod:`fr_replay.engine.verdict`."""
         self.gate.stopped = True
-        self.verdicts.stop(DIVERGED, {**self._facts(event, location), **facts})
+        self.verdicts.stop(outcome, {**self._facts(event, location), **facts})
 
     def unsupported(self, event: Event | None, reason: str, location: Any = None) -> NoReturn:
         """Stop: the record or the engine cannot do this."""
@@ -247,14 +368,3 @@ class ReplaySession:
         """The numbers of the recorded crossings that this process has asked for."""
         events = [*self.process.events, *(event for of_lane, _ in self._jobs.values() for event in of_lane)]
         return [event.number for event in events if event.used]
-
-
-def _shown(value: Any, character: int | None) -> Any:
-    """A value as far as the report shows it: around the difference, or its beginning."""
-    if not isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False, default=str)
-        return value if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
-    if len(value) <= _LONGEST_SHOWN:
-        return value
-    start = max(0, (character or 0) - _LONGEST_SHOWN // 2)
-    return ("…" if start else "") + value[start : start + _LONGEST_SHOWN] + "…"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Delivery", "Event", "ProcessTape", "Slice", "Tape", "load_tape"]
+__all__ = ["Delivery", "Event", "ProcessTape", "Slice", "Tape", "load_tape", "places_of"]
 
 INDEX_FILE = "tape.json"
 CONTENT_FILE = "tape.content"
@@ -76,7 +76,9 @@ class ProcessTape:
 
     Attributes:
         orders: every place in the process-wide order that replay waits for, ascending.
-        reads: by lane and source, clock values in ns (``w m p``), places in the order (``s e``), and timers that fired
+        telemetry: events that are only reports about the program; they are in no lane's row.
+        telemetry_lanes: lanes that did nothing but report: their sleeps, timers and ends are in nobody's way.
+        reads: by lane and source, clock values in ns (``w m p``), places in the order (``s b e``), and timers that fired
             (``t:<callback>``: number, place and loop turn of each).
         stdout, stdin: slices of what went through the standard streams; None when the record lacks it.
         closed: False when the process was killed.
@@ -86,6 +88,8 @@ class ProcessTape:
     lane: str
     events: list[Event] = field(default_factory=list)
     by_lane: dict[str, list[Event]] = field(default_factory=dict)
+    telemetry: list[Event] = field(default_factory=list)
+    telemetry_lanes: frozenset[str] = frozenset()
     orders: list[int] = field(default_factory=list)
     reads: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     stdout: list[Slice] | None = None
@@ -123,7 +127,12 @@ class Tape:
         found = self._jobs.get(lane)
         if found is None:
             return [], {}
-        return sorted((_event(row) for row in found["events"]), key=lambda e: e.lane_seq), found["reads"]
+        events = [event for row in found["events"] if not _is_telemetry(event := _event(row))]
+        return sorted(events, key=lambda e: e.lane_seq), found["reads"]
+
+    def has_process(self, lane: str) -> bool:
+        """True when a Python that was started in this lane has recorded itself."""
+        return any(found == lane or found.startswith(lane + "~") for found in self.meta.get("process_lanes", ()))
 
     def process(self, lane: str) -> ProcessTape | None:
         """The part of the process whose root lane this is; None when the record has no such process."""
@@ -145,22 +154,29 @@ def load_tape(folder: str) -> Tape:
 def _process(lane: str, raw: dict[str, Any]) -> ProcessTape:
     events = [_event(row) for row in raw["events"]]
     by_lane: dict[str, list[Event]] = {}
+    telemetry = [event for event in events if _is_telemetry(event)]
     for event in events:
-        by_lane.setdefault(event.lane, []).append(event)
+        if not _is_telemetry(event):
+            by_lane.setdefault(event.lane, []).append(event)
     for of_lane in by_lane.values():
         of_lane.sort(key=lambda e: e.lane_seq)
-    orders = {order for event in events if event.facts.get("ordered", True) for order in _places(event)}
-    for sources in raw["reads"].values():
+    orders = {order for event in events if event.facts.get("ordered", True) for order in places_of(event)}
+    telemetry_lanes = frozenset(event.lane for event in telemetry) - frozenset(by_lane)
+    for lane_path, sources in raw["reads"].items():
+        if lane_path in telemetry_lanes:
+            continue
         for source, values in sources.items():
-            if source in ("s", "e"):
+            if source in ("s", "b", "e"):
                 orders.update(values)
-            elif source.startswith("t:"):
+            elif source == "c" or source.startswith("t:"):
                 orders.update(values[1::3])
     stdout = raw.get("stdout")
     return ProcessTape(
         lane,
         events,
         by_lane,
+        telemetry,
+        telemetry_lanes,
         sorted(orders),
         raw["reads"],
         [(int(a), int(b)) for a, b in stdout] if stdout is not None else None,
@@ -169,7 +185,11 @@ def _process(lane: str, raw: dict[str, Any]) -> ProcessTape:
     )
 
 
-def _places(event: Event) -> list[int]:
+def _is_telemetry(event: Event) -> bool:
+    return not event.facts.get("required", True)
+
+
+def places_of(event: Event) -> list[int]:
     """The places that the others wait for. When an answer left unread is given up is the garbage collector's affair."""
     deliveries = event.deliveries[:-1] if event.end == "abandoned" else event.deliveries
     return [event.issue, *(delivery.order for delivery in deliveries)]

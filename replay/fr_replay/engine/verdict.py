@@ -14,14 +14,15 @@ from _thread import allocate_lock
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-__all__ = ["DIVERGED", "ENDED", "FINISHED", "UNSUPPORTED", "Verdicts"]
+__all__ = ["DIVERGED", "ENDED", "FINISHED", "REACHED", "UNSUPPORTED", "Verdicts"]
 
 DIVERGED = "diverged"
 UNSUPPORTED = "unsupported"
 ENDED = "record-ended"
 FINISHED = "finished"
+REACHED = "reached"
 
-_EXIT = {DIVERGED: 86, UNSUPPORTED: 87, ENDED: 0, FINISHED: 0}
+_EXIT = {DIVERGED: 86, UNSUPPORTED: 87, ENDED: 0, FINISHED: 0, REACHED: 0}
 
 
 class Verdicts:
@@ -50,6 +51,10 @@ class Verdicts:
                 continue
         self._leave(_EXIT[outcome])
         raise SystemExit(_EXIT[outcome])
+
+    def run_aside(self, watch: Callable[..., None], *args: Any) -> None:
+        """Run what watches, in its thread; a stop there ends the process like any other."""
+        watch(*args)
 
     def progress(self, served: int) -> None:
         """So many recorded calls have been served."""

@@ -28,20 +28,26 @@ _LEFT_ALONE = 1
 
 def watch(session: ReplaySession) -> None:
     """Watch in a thread of our own, until the replay is over."""
-    start_new_thread(_watch, (session, os.getpid()))
+    start_new_thread(session.verdicts.run_aside, (_watch, session, os.getpid(), _children()))
 
 
-def _watch(session: ReplaySession, pid: int) -> None:
+def _watch(session: ReplaySession, pid: int, had: frozenset[str]) -> None:
     quiet, moves, used = 0, -1, 0.0
     while not session.gate.stopped and os.getpid() == pid:
         real.sleep(_LOOK_EVERY_S)
         if not _is_alive(session.tape.meta["supervisor"]):
             _end(_LEFT_ALONE)
         now = time.process_time()
-        still = session.gate.moves == moves and now - used < _IDLE_CPU_S and bool(session.gate.waiting) and not _has_children()
+        still = session.gate.moves == moves and now - used < _IDLE_CPU_S and bool(session.gate.waiting) and not _children() - had
+        still = still and not session.rests
         quiet = quiet + 1 if still else 0
         moves, used = session.gate.moves, now
-        if quiet >= _QUIET_LOOKS:
+        if quiet >= _QUIET_LOOKS and session.moves is not None and not session.gate.opened:
+            # Calls have moved, or are missing: what waits for their places would wait for ever.
+            session.gate.open()
+        elif quiet >= _QUIET_LOOKS and session.passes_over():
+            quiet = 0
+        elif quiet >= _QUIET_LOOKS:
             _stop(session)
             return
 
@@ -54,13 +60,13 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _has_children() -> bool:
-    """True while a child process runs: the program may be waiting for it."""
+def _children() -> frozenset[str]:
+    """The child processes that run: the program may be waiting for one that began in the replay."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-            return bool(file.read().strip())
+            return frozenset(file.read().split())
     except OSError:
-        return False
+        return frozenset()
 
 
 def _stop(session: ReplaySession) -> None:
