@@ -38,7 +38,7 @@ class Limits(NamedTuple):
         file_bytes: size at which a journal file is closed and the next one begun.
     """
 
-    queue_bytes: int = 64 << 20
+    queue_bytes: int = 256 << 20
     wait_s: float = 0.05
     group_s: float = 0.05
     linger_s: float = 0.0015

@@ -20,8 +20,10 @@ INTRODUCTION = """# The framework matrix
 Written by `make matrix` on {date} with Python {python}. Every program of `tests/e2e/frameworks` and `tests/e2e/agents` runs unmodified
 frameworks against a local model server that puts a random nonce into every answer. It is recorded, the servers are stopped, and it
 is replayed. *identical* means: standard output, exit code, every request to the model server byte for byte, and no file written again.
-*stopped* means that `fr replay` refused and said why; *differs* would be a replay that is wrong and says nothing. Each cell stands for
-two runs, with plain and with gzip answers.
+*stopped* means that `fr replay` refused and said why; *differs* would be a replay that is wrong and says nothing. Plain and gzip answers
+are counted apart, and shown as one. SDK rows, from `tests/e2e/agents`, run all of their modes in one program. The tool that writes is
+decorated with `@fr.tool` below the framework's own decorator; crewai is replayed with `--allow-writes` for its own folders,
+its telemetry on in sync only.
 
 **{identical} of {all} cells identical, {stopped} stopped with a reason, {differs} wrong.**
 """
