@@ -36,17 +36,21 @@ def process(
 CASES = {
     "nobody is overtaken": (process([call("p0/a", 1, 3), call("p0/b", 2, 5)], {"p0/a": 4, "p0/b": 6}), {}),
     "one ends while the other waits": (process([call("p0/a", 1, 4), call("p0/b", 2, 3)], {"p0/a": 6, "p0/b": 5}), {}),
-    "overtaken": (process([call("p0/a", 1, 3), call("p0/b", 2, 4)], {"p0/a": 6, "p0/b": 5}), {3: 6}),
+    "overtaken": (process([call("p0/a", 1, 3), call("p0/b", 2, 4)], {"p0/a": 6, "p0/b": 5}), {3: 5}),
     "overtaken on the way to another call": (
         process([call("p0/a", 1, 3), call("p0/b", 2, 4), call("p0/b", 5, 8)], {"p0/a": 6, "p0/b": 9}),
-        {3: 6},
+        {3: 5},
     ),
-    "overtaken by the first thread": (process([call("p0/a", 1, 3), call("p0", 2, 4), call("p0", 5, 8)], {"p0/a": 6}), {3: 6}),
+    "overtaken by the first thread": (process([call("p0/a", 1, 3), call("p0", 2, 4), call("p0", 5, 8)], {"p0/a": 6}), {3: 5}),
     "a call is no last one": (process([call("p0/a", 1, 3), call("p0/a", 6, 7), call("p0/b", 2, 4)], {"p0/a": 8, "p0/b": 5}), {}),
     "it looks at what has ended in between": (process([call("p0/a", 1, 3), call("p0/b", 2, 5)], {"p0/a": 8, "p0/b": 6}, {"p0/a": 4}), {}),
     "long before": (process([call("p0/a", 1, 3, 0), call("p0/b", 2, 4, 200_000)], {"p0/a": 6, "p0/b": 5}), {}),
-    "by one that slept": (process([call("p0/a", 1, 3)], {"p0/a": 6, "p0/b": 5}, sleeps={"p0/b": 4}), {3: 6}),
-    "when it had slept": (process([call("p0/b", 1, 4)], {"p0/a": 6, "p0/b": 5}, sleeps={"p0/a": 3}), {3: 6}),
+    "by one that slept": (process([call("p0/a", 1, 3)], {"p0/a": 6, "p0/b": 5}, sleeps={"p0/b": 4}), {3: 5}),
+    "by one that goes on for long": (
+        process([call("p0/a", 1, 3), call("p0/b", 5, 8)], {"p0/a": 9, "p0/b": 10}, sleeps={"p0/b": 4}),
+        {3: 5},
+    ),
+    "when it had slept": (process([call("p0/b", 1, 4)], {"p0/a": 6, "p0/b": 5}, sleeps={"p0/a": 3}), {3: 5}),
     "by one that slept long after": (
         process([call("p0/a", 1, 3, 0), call("p0/c", 2, 4, 200_000)], {"p0/a": 8, "p0/b": 6}, sleeps={"p0/b": 5}),
         {},
@@ -64,13 +68,13 @@ CASES = {
 
 @pytest.mark.parametrize(("tape", "held"), CASES.values(), ids=list(CASES))
 def test_who_was_overtaken(tape: ProcessTape, held: dict[int, int]) -> None:
-    """Place of the last result to place of the end."""
+    """Place of the last result to the place where the last overtaker was done with its own."""
     assert overtaken(tape) == held
 
 
 def test_an_overtaken_thread_uses_its_result_after_the_other_one() -> None:
     """Its result comes in its turn, so that the other one can get its own."""
-    gate = Gate([1, 2, 3, 4], lambda: 0, {1: 4})
+    gate = Gate([1, 2, 3, 4], lambda: 0, {1: 3})
     used: list[str] = []
 
     def work(name: str, result: int, end: int) -> None:
@@ -91,7 +95,7 @@ def test_an_overtaken_thread_uses_its_result_after_the_other_one() -> None:
 
 def test_a_thread_that_is_held_back_can_be_let_go() -> None:
     """The other one may wait for it, by a lock that the record does not know."""
-    gate = Gate([1, 2, 3], lambda: 0, {1: 3})
+    gate = Gate([1, 2, 3], lambda: 0, {1: 2})
     went_on = threading.Event()
 
     def work() -> None:

@@ -18,7 +18,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..capture import real
 from .runner import Runner
@@ -98,13 +98,20 @@ class _ThreadWaiter:
         self.at_us = at_us
 
 
+class _HeldThread(NamedTuple):
+    """A thread that was overtaken, and waits until this place has been passed."""
+
+    until: int
+    waiter: _ThreadWaiter
+
+
 class Gate:
     """Hands out the places of an order, first to last.
 
     Args:
         orders: all places, ascending.
         turns: the count of event-loop turns so far, in the calling thread.
-        held: place of a result to the place that the thread which gets it waits for before it goes on with it.
+        held: place of a result to the place that is passed before the thread which gets it goes on with it.
 
     Attributes:
         moves: how often the head has moved.
@@ -117,7 +124,7 @@ class Gate:
     def __init__(self, orders: Sequence[int], turns: Callable[[], int], held: Mapping[int, int] = _NOTHING_HELD) -> None:
         self._orders = orders
         self._held = dict(held)
-        self._holding: set[int] = set()
+        self._holding: list[_HeldThread] = []
         self._head = 0
         self._passed: set[int] = set()
         self._turns = turns
@@ -137,12 +144,13 @@ class Gate:
     @property
     def waiting(self) -> list[int]:
         """The places that threads and tasks wait for."""
-        return sorted([*self._threads, *(order for order, waiter in list(self._tasks.items()) if isinstance(waiter, _TaskWaiter))])
+        tasks = [order for order, waiter in list(self._tasks.items()) if isinstance(waiter, _TaskWaiter)]
+        return sorted([*self._threads, *tasks, *(held.until for held in list(self._holding))])
 
     @property
     def threads_waiting(self) -> int:
         """How many threads wait here."""
-        return len(self._threads)
+        return len(self._threads) + len(self._holding)
 
     def head(self) -> int | None:
         """The place that everything waits for; None at the end of the order."""
@@ -190,20 +198,35 @@ class Gate:
             self._hold(until)
 
     def _hold(self, until: int) -> None:
-        """Keep the calling thread from going on before that place's turn; see :mod:`fr_replay.engine.overtaking`."""
-        self._holding.add(until)
-        try:
-            self.wait(until)
-        finally:
-            self._holding.discard(until)
+        """Keep the calling thread from going on before that place has been passed; see :mod:`fr_replay.engine.overtaking`."""
+        held = _HeldThread(until, _ThreadWaiter(None))
+        with self._lock:
+            self._holding.append(held)
+        self._runner.parked()
+        self._wake_head()
+        if not self.is_over:
+            held.waiter.event.wait()
+        self._runner.runs(None)
+        with self._lock:
+            self._holding.remove(held)
+        self._wake_head()
+        if self.stopped:
+            self.after_stop()
 
     def release_held(self) -> bool:
         """Let go on the threads that are kept from it. True when there are any."""
-        kept = [waiter for order in list(self._holding) if (waiter := self._threads.get(order)) is not None]
+        kept = [held.waiter for held in list(self._holding) if not held.waiter.event.is_set()]
         for waiter in kept:
             waiter.event.set()
-        self._holding.clear()
         return bool(kept)
+
+    def _next_held(self) -> _ThreadWaiter | None:
+        """A thread that is held back no longer, and goes on before anyone else does."""
+        return next((held.waiter for held in list(self._holding) if held.waiter.event.is_set() or self.has_passed(held.until)), None)
+
+    def _may_go(self, order: int, at_us: int | None) -> bool:
+        """True when it is this place's turn, and nobody has still to use what it was given before."""
+        return self.is_turn(order) and self._next_held() is None and self._runner.settled(threading.get_ident(), at_us)
 
     def let_all_go(self) -> None:
         """The replay is over, and the process goes on: whoever waits here waits no longer."""
@@ -220,6 +243,7 @@ class Gate:
         return order in self._passed or (self._head > 0 and order <= self._orders[self._head - 1])
 
     def _release_all(self) -> None:
+        self.release_held()
         for thread in list(self._threads.values()):
             thread.event.set()
         for waiter in list(self._tasks.values()):
@@ -233,7 +257,7 @@ class Gate:
         """Block the calling thread until it is this place's turn."""
         if self.stopped:
             self.after_stop()
-        if self.opened or self.has_passed(order) or (self.is_turn(order) and self._runner.settled(threading.get_ident(), at_us)):
+        if self.opened or self.has_passed(order) or self._may_go(order, at_us):
             return
         waiter = _ThreadWaiter(at_us)
         with self._lock:
@@ -270,7 +294,7 @@ class Gate:
         if self.opened:
             return
         loop = asyncio.get_running_loop()
-        if self.is_turn(order) and self._due(recorded_turns) and self._runner.settled(threading.get_ident(), at_us):
+        if self._due(recorded_turns) and self._may_go(order, at_us):
             return
         while True:
             waiter = _TaskWaiter(loop, recorded_turns, at_us)
@@ -282,7 +306,7 @@ class Gate:
                 self._tasks.pop(order, None)
             if self.stopped:
                 self.after_stop()
-            if self.opened or self.stopped or (self.is_turn(order) and self._runner.settled(threading.get_ident(), at_us)):
+            if self.opened or self.stopped or self._may_go(order, at_us):
                 return
 
     def call_in_turn(self, loop: Any, order: int, recorded_turns: int, handle: Any) -> None:
@@ -307,7 +331,7 @@ class Gate:
             waiter = None
         if waiter is not None and loop._ready and not self._due(waiter.turns):
             waiter = None
-        if waiter is not None and not self._runner.settled(ident, waiter.at_us):
+        if waiter is not None and (self._next_held() is not None or not self._runner.settled(ident, waiter.at_us)):
             return True
         of_this_turn = self._of_turn(loop, waiter) if waiter is not None else []
         for task in of_this_turn:
@@ -381,11 +405,17 @@ class Gate:
     def _wake_head(self) -> None:
         head = self.head()
         if head is None:
+            self.release_held()
             for thread in list(self._threads.values()):
                 thread.event.set()
             for waiter in list(self._tasks.values()):
                 self._release_soon(waiter)
             self.at_end()
+            return
+        held = self._next_held()
+        if held is not None:
+            if self._runner.settled(held.ident, None):
+                held.event.set()
             return
         thread_waiter = self._threads.get(head)
         if thread_waiter is not None:
@@ -403,7 +433,7 @@ class Gate:
         except RuntimeError:
             running = None
         if running is waiter.loop:
-            ready = isinstance(waiter, _TaskWaiter) and self._due(waiter.turns)
+            ready = isinstance(waiter, _TaskWaiter) and self._due(waiter.turns) and self._next_held() is None
             if ready and self._runner.settled(threading.get_ident(), waiter.at_us):
                 waiter.release()
         elif not waiter.loop.is_closed():

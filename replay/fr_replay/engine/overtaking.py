@@ -2,8 +2,9 @@
 
 Where a thread got its last result, or woke up, before another one did, and yet ended after it, the system had taken the processor from it
 in between. It was then most likely overtaken before it did with its result what it did at its end: append it to a list,
-say. So in replay it gets its result in its turn, and goes on with it just before its end's turn. This is a guess about a
-race, which nothing on record decides; where a thread that is held back turns out to be waited for, it is let go.
+say. So in replay it gets its result in its turn, and goes on with it when the last one that overtook it is done with its own.
+This is a guess about a race, which nothing on record decides; where a thread that is held back turns out to be waited for,
+it is let go.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class _Use(NamedTuple):
 
 
 def overtaken(process: ProcessTape) -> dict[int, int]:
-    """Place of a thread's last result to the place of its end, for the threads of a process that were overtaken in between."""
+    """Place of a thread's last result to the place by which it had been overtaken, for the threads of a process that were."""
     ends = {path: sources["e"][-1] for path, sources in process.reads.items() if sources.get("e")}
     if not ends:
         return {}
@@ -59,7 +60,9 @@ def overtaken(process: ProcessTape) -> dict[int, int]:
     for thread, own in places.items():
         followed = [(result, _next(own, result.order)) for result in results.get(thread, ())]
         uses += [_Use(result, after, thread) for result, after in followed if after is not None]
-    return {use.result.order: use.until for use in uses if _is_last(use, ends, places) and any(_overtakes(other, use) for other in uses)}
+    last = [use for use in uses if _is_last(use, ends, places)]
+    overtakers = {use.result.order: [other.until for other in uses if _overtakes(other, use)] for use in last}
+    return {order: max(done) for order, done in overtakers.items() if done}
 
 
 def _known_times(process: ProcessTape) -> list[tuple[int, int]]:
