@@ -10,7 +10,6 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -206,6 +205,8 @@ def _walk(a: Any, b: Any, path: str, who: str | None, depth: int = 0) -> Iterato
 
 def _walk_lists(a: list[Any], b: list[Any], path: str, who: str | None, depth: int) -> Iterator[Difference]:
     """Aligned by equal elements: what stands between two equal ones is changed, inserted or dropped."""
+    from difflib import SequenceMatcher
+
     keys_a, keys_b = ([_alignment_key(element) for element in side] for side in (a, b))
     for _, a1, a2, b1, b2 in SequenceMatcher(None, keys_a, keys_b, autojunk=False).get_opcodes():
         paired = min(a2 - a1, b2 - b1)

@@ -131,6 +131,13 @@ BUDGETS = (
         "imports: typing 5 ms, dataclasses with inspect 6 ms, hashlib with OpenSSL 3 ms, and the recorder's own modules.",
     ),
     Budget(
+        "startup.replayed_ms",
+        "start-up added to a replayed interpreter",
+        40,
+        "ms",
+        "imports: those of a recorded one, and the replay engine's own modules.",
+    ),
+    Budget(
         "startup.help_ms",
         "fr --help",
         120,

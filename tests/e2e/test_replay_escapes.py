@@ -117,3 +117,26 @@ def test_neither_by_a_connection_nor_by_a_program(tmp_path: Path, effect: str, s
     replayed = bench.replay()
     assert (replayed.code, said in replayed.stderr) == (87, True), replayed.stderr
     assert not (tmp_path / "spawned.txt").exists()
+
+
+def test_a_failure_of_the_replay_itself_is_not_the_programs(tmp_path: Path) -> None:
+    """An exception of ours would look like one of the client's, which the program catches: exit 87 with the exception's text."""
+    bench = Bench(tmp_path)
+    program = textwrap.dedent(
+        """
+        import os, sys, httpx
+        engine = sys.modules.get("fr_replay.engine.redacting")
+        if engine is not None:
+            def broken(*_):
+                raise ValueError("the comparison is broken")
+            engine.Redacting.request = broken
+        try:
+            print(httpx.post(os.environ["FR_TEST_UPSTREAM"] + "/v1/chat/completions", json={"model": "gpt-x", "messages": []}).status_code)
+        except Exception as error:
+            print("the program goes on", error)
+        """
+    )
+    assert bench.record_program(program).code == 0
+    replayed = bench.replay()
+    assert replayed.code == 87 and b"the program goes on" not in replayed.stdout
+    assert "the replay itself failed here: ValueError: the comparison is broken" in replayed.stderr

@@ -50,6 +50,15 @@ CASES = {
         process([call("p0/a", 1, 3), call("p0/b", 5, 8)], {"p0/a": 9, "p0/b": 10}, sleeps={"p0/b": 4}),
         {3: 5},
     ),
+    "by one whose own thread had ended": (
+        process([call("p0/a", 1, 3), call("p0/b/x", 2, 4)], {"p0/a": 7, "p0/b/x": 5, "p0/b": 6}),
+        {3: 6},
+    ),
+    "by none that it started itself": (process([call("p0/a", 1, 4), call("p0/a/x", 2, 3)], {"p0/a": 6, "p0/a/x": 5}), {}),
+    "by one that was overtaken itself": (
+        process([call("p0/a", 1, 4), call("p0/b", 2, 5), call("p0/c", 3, 6)], {"p0/a": 8, "p0/b": 7, "p0/c": 9}),
+        {4: 7, 6: 8},
+    ),
     "when it had slept": (process([call("p0/b", 1, 4)], {"p0/a": 6, "p0/b": 5}, sleeps={"p0/a": 3}), {3: 5}),
     "by one that slept long after": (
         process([call("p0/a", 1, 3, 0), call("p0/c", 2, 4, 200_000)], {"p0/a": 8, "p0/b": 6}, sleeps={"p0/b": 5}),

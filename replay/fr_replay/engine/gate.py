@@ -12,16 +12,15 @@ just been given its result gets to use it before another thread is given the nex
 
 from __future__ import annotations
 
-import asyncio
-import heapq
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..capture import real
 from .runner import Runner
+from .waiters import HeldThread, TaskWaiter, ThreadWaiter, TimerWaiter
 
 __all__ = ["Gate"]
 
@@ -33,76 +32,6 @@ _BEYOND_ALL = 1 << 60
 
 _SETTLING_S = 0.0005
 _SETTLING_TURNS = 50
-
-
-class _TimerWaiter:
-    """A timer that waits for its place, in no one's way."""
-
-    __slots__ = ("at_us", "handle", "loop", "released", "turns")
-
-    def __init__(self, loop: Any, turns: int, handle: Any) -> None:
-        self.loop = loop
-        self.released = False
-        self.turns: int | None = turns
-        self.at_us: int | None = None
-        self.handle = handle
-
-    @property
-    def done(self) -> bool:
-        return self.released or self.cancelled
-
-    @property
-    def cancelled(self) -> bool:
-        """Before it fired, and perhaps after it was put into the loop's queue."""
-        return bool(self.handle._cancelled)
-
-    def release(self) -> None:
-        """In the loop's own thread: fire in the turn that is about to begin, or in the next."""
-        if not self.done:
-            self.released = True
-            self.handle._scheduled = False
-            self.loop._scheduled = [handle for handle in self.loop._scheduled if handle is not self.handle]
-            heapq.heapify(self.loop._scheduled)
-            self.loop._ready.append(self.handle)
-
-
-class _TaskWaiter:
-    """A task that waits for its place."""
-
-    __slots__ = ("at_us", "future", "loop", "turns")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, turns: int | None, at_us: int | None) -> None:
-        self.loop: Any = loop
-        self.future: asyncio.Future[None] = loop.create_future()
-        self.turns = turns
-        self.at_us = at_us
-
-    @property
-    def done(self) -> bool:
-        return self.future.done()
-
-    def release(self) -> None:
-        """In the loop's own thread: let the task go on in the loop's next turn."""
-        if not self.future.done():
-            self.future.set_result(None)
-
-
-class _ThreadWaiter:
-    """A thread that waits for its place."""
-
-    __slots__ = ("at_us", "event", "ident")
-
-    def __init__(self, at_us: int | None) -> None:
-        self.event = threading.Event()
-        self.ident = threading.get_ident()
-        self.at_us = at_us
-
-
-class _HeldThread(NamedTuple):
-    """A thread that was overtaken, and waits until this place has been passed."""
-
-    until: int
-    waiter: _ThreadWaiter
 
 
 class Gate:
@@ -124,13 +53,13 @@ class Gate:
     def __init__(self, orders: Sequence[int], turns: Callable[[], int], held: Mapping[int, int] = _NOTHING_HELD) -> None:
         self._orders = orders
         self._held = dict(held)
-        self._holding: list[_HeldThread] = []
+        self._holding: list[HeldThread] = []
         self._head = 0
         self._passed: set[int] = set()
         self._turns = turns
         self._lock = threading.Lock()
-        self._threads: dict[int, _ThreadWaiter] = {}
-        self._tasks: dict[int, _TaskWaiter | _TimerWaiter] = {}
+        self._threads: dict[int, ThreadWaiter] = {}
+        self._tasks: dict[int, TaskWaiter | TimerWaiter] = {}
         self._last_turn: dict[int, tuple[int, int]] = {}
         self._loops: dict[int, int] = {}
         self._runner = Runner(self._wake_head)
@@ -144,7 +73,7 @@ class Gate:
     @property
     def waiting(self) -> list[int]:
         """The places that threads and tasks wait for."""
-        tasks = [order for order, waiter in list(self._tasks.items()) if isinstance(waiter, _TaskWaiter)]
+        tasks = [order for order, waiter in list(self._tasks.items()) if isinstance(waiter, TaskWaiter)]
         return sorted([*self._threads, *tasks, *(held.until for held in list(self._holding))])
 
     @property
@@ -182,7 +111,7 @@ class Gate:
                 self._runner.runs(at_us)
             elif goes_on:
                 self._runner.runs(None)
-            if isinstance(self._tasks.get(order), _TimerWaiter):
+            if isinstance(self._tasks.get(order), TimerWaiter):
                 del self._tasks[order]
             before = self._head
             while self._head < len(self._orders) and self._orders[self._head] in self._passed:
@@ -199,7 +128,7 @@ class Gate:
 
     def _hold(self, until: int) -> None:
         """Keep the calling thread from going on before that place has been passed; see :mod:`fr_replay.engine.overtaking`."""
-        held = _HeldThread(until, _ThreadWaiter(None))
+        held = HeldThread(until, ThreadWaiter(None))
         with self._lock:
             self._holding.append(held)
         self._runner.parked()
@@ -220,7 +149,7 @@ class Gate:
             waiter.event.set()
         return bool(kept)
 
-    def _next_held(self) -> _ThreadWaiter | None:
+    def _next_held(self) -> ThreadWaiter | None:
         """A thread that is held back no longer, and goes on before anyone else does."""
         return next((held.waiter for held in list(self._holding) if held.waiter.event.is_set() or self.has_passed(held.until)), None)
 
@@ -259,7 +188,7 @@ class Gate:
             self.after_stop()
         if self.opened or self.has_passed(order) or self._may_go(order, at_us):
             return
-        waiter = _ThreadWaiter(at_us)
+        waiter = ThreadWaiter(at_us)
         with self._lock:
             self._threads[order] = waiter
         self._runner.parked()
@@ -281,6 +210,8 @@ class Gate:
 
     async def wait_for_end_async(self) -> None:
         """:meth:`wait_for_end`, for an event loop: its other tasks get some turns to use what they were given."""
+        import asyncio
+
         await self.wait_async(next(self._beyond))
         for _ in range(_SETTLING_TURNS):
             await asyncio.sleep(0)
@@ -293,11 +224,13 @@ class Gate:
             self.after_stop()
         if self.opened:
             return
-        loop = asyncio.get_running_loop()
+        from asyncio import get_running_loop
+
+        loop = get_running_loop()
         if self._due(recorded_turns) and self._may_go(order, at_us):
             return
         while True:
-            waiter = _TaskWaiter(loop, recorded_turns, at_us)
+            waiter = TaskWaiter(loop, recorded_turns, at_us)
             self._tasks[order] = waiter
             self._wake_head()
             try:
@@ -311,7 +244,7 @@ class Gate:
 
     def call_in_turn(self, loop: Any, order: int, recorded_turns: int, handle: Any) -> None:
         """Put a timer's handle into the loop's queue when it is this place's turn, unless it is cancelled before."""
-        waiter = _TimerWaiter(loop, recorded_turns, handle)
+        waiter = TimerWaiter(loop, recorded_turns, handle)
         if self.opened:
             loop.call_soon(waiter.release)
             return
@@ -335,33 +268,33 @@ class Gate:
             return True
         of_this_turn = self._of_turn(loop, waiter) if waiter is not None else []
         for task in of_this_turn:
-            if isinstance(task, _TaskWaiter):
+            if isinstance(task, TaskWaiter):
                 task.release()
         if of_this_turn:
             self._sort_wakings(loop)
         self._wake_for_next_turn(loop)
         for timer in of_this_turn or self._timers_of_this_turn(loop):
-            if isinstance(timer, _TimerWaiter):
+            if isinstance(timer, TimerWaiter):
                 timer.release()
         return waiter is not None
 
     def _sort_wakings(self, loop: Any) -> None:
         """Tasks that go on in the turn that is about to begin do so in the order of their places, whenever they were released."""
-        orders = {waiter.future: order for order, waiter in self._tasks.items() if isinstance(waiter, _TaskWaiter) and waiter.loop is loop}
+        orders = {waiter.future: order for order, waiter in self._tasks.items() if isinstance(waiter, TaskWaiter) and waiter.loop is loop}
         ready = loop._ready
         wakings = [(n, orders[h._args[0]], h) for n, h in enumerate(ready) if h._args and _is_future(h._args[0]) and h._args[0] in orders]
         for (place, _, _), (_, _, handle) in zip(wakings, sorted(wakings, key=lambda waking: waking[1]), strict=True):
             ready[place] = handle
 
-    def _timers_of_this_turn(self, loop: Any) -> list[_TimerWaiter]:
+    def _timers_of_this_turn(self, loop: Any) -> list[TimerWaiter]:
         """Timers that fired in the turn that is about to begin, in the record: behind what the loop's queue holds, which may be what the
         head waits for. One whose turn it is not when it fires will wait again."""
         recorded, here = self._last_turn[threading.get_ident()]
         now = recorded + self._turns() - here
-        timers = [(order, w) for order, w in self._tasks.items() if isinstance(w, _TimerWaiter) and w.loop is loop and w.turns == now]
+        timers = [(order, w) for order, w in self._tasks.items() if isinstance(w, TimerWaiter) and w.loop is loop and w.turns == now]
         return [timer for _, timer in sorted(timers, key=lambda pair: pair[0]) if loop._ready and not timer.done]
 
-    def _waiting_first(self) -> _TaskWaiter | _TimerWaiter | None:
+    def _waiting_first(self) -> TaskWaiter | TimerWaiter | None:
         """The task or timer that waits for the head, once timers that will not come are out of the way."""
         while (head := self.head()) is not None:
             waiter = self._tasks.get(head)
@@ -369,7 +302,7 @@ class Gate:
                 return waiter
         return None
 
-    def _of_turn(self, loop: Any, head: _TaskWaiter | _TimerWaiter) -> list[_TaskWaiter | _TimerWaiter]:
+    def _of_turn(self, loop: Any, head: TaskWaiter | TimerWaiter) -> list[TaskWaiter | TimerWaiter]:
         """The head, and what ran in the same turn of the loop in the record: a turn later would be too late."""
         if head.turns is None:
             return [head]
@@ -383,13 +316,13 @@ class Gate:
         """
         recorded, here = self._last_turn[threading.get_ident()]
         following = recorded + self._turns() + 1 - here
-        due = [o for o, w in self._tasks.items() if w.loop is loop and w.turns == following and isinstance(w, _TaskWaiter) and not w.done]
+        due = [o for o, w in self._tasks.items() if w.loop is loop and w.turns == following and isinstance(w, TaskWaiter) and not w.done]
         for order in sorted(due):
             loop.call_soon(self._tasks[order].release)
 
-    def _gone(self, order: int, waiter: _TimerWaiter | _TaskWaiter) -> bool:
+    def _gone(self, order: int, waiter: TimerWaiter | TaskWaiter) -> bool:
         """A timer that was cancelled here and fired in the record, to no effect, will not come any more: its place is given away."""
-        gone = isinstance(waiter, _TimerWaiter) and waiter.cancelled
+        gone = isinstance(waiter, TimerWaiter) and waiter.cancelled
         if gone:
             self.passed(order)
         return gone
@@ -426,14 +359,16 @@ class Gate:
         if task_waiter is not None and not self._gone(head, task_waiter):
             self._release_soon(task_waiter)
 
-    def _release_soon(self, waiter: _TaskWaiter | _TimerWaiter) -> None:
+    def _release_soon(self, waiter: TaskWaiter | TimerWaiter) -> None:
         """Release a task from whichever thread this is; where turns are not over, :meth:`before_turn` does it later."""
+        from asyncio import get_running_loop
+
         try:
-            running = asyncio.get_running_loop()
+            running = get_running_loop()
         except RuntimeError:
             running = None
         if running is waiter.loop:
-            ready = isinstance(waiter, _TaskWaiter) and self._due(waiter.turns) and self._next_held() is None
+            ready = isinstance(waiter, TaskWaiter) and self._due(waiter.turns) and self._next_held() is None
             if ready and self._runner.settled(threading.get_ident(), waiter.at_us):
                 waiter.release()
         elif not waiter.loop.is_closed():
@@ -442,7 +377,9 @@ class Gate:
 
 def _is_future(value: Any) -> bool:
     """Futures can be looked up; arguments of the program's own callbacks perhaps cannot."""
-    return isinstance(value, asyncio.Future)
+    from asyncio import Future
+
+    return isinstance(value, Future)
 
 
 def _nothing() -> None:

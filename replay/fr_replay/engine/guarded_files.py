@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import stat
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -146,7 +145,9 @@ def remove_made(folder: str) -> None:
         return
     for path in paths:
         if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
+            from shutil import rmtree
+
+            rmtree(path, ignore_errors=True)
         elif os.path.lexists(path):
             os.unlink(path)
 

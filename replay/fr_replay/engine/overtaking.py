@@ -9,7 +9,8 @@ it is let go.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from .tape import Event, ProcessTape
@@ -21,7 +22,7 @@ _LONGEST_US = 100_000
 
 
 class _Result(NamedTuple):
-    """The end of a call or of a sleep: its place, and when that was."""
+    """The end of a call, of a sleep or of a thread that was waited for: its place, and when that was."""
 
     order: int
     at_us: int
@@ -60,9 +61,62 @@ def overtaken(process: ProcessTape) -> dict[int, int]:
     for thread, own in places.items():
         followed = [(result, _next(own, result.order)) for result in results.get(thread, ())]
         uses += [_Use(result, after, thread) for result, after in followed if after is not None]
-    last = [use for use in uses if _is_last(use, ends, places)]
-    overtakers = {use.result.order: [other.until for other in uses if _overtakes(other, use)] for use in last}
-    return {order: max(done) for order, done in overtakers.items() if done}
+    below = _places_below(places)
+    last = {
+        use for use in uses if use.until == ends.get(use.thread) and not _has_one(below.get(use.thread, []), use.result.order, use.until)
+    }
+    return _held(sorted(uses + _uses_of_ends(ends, places, known), key=lambda use: use.until), last)
+
+
+def _held(uses: Sequence[_Use], last: Set[_Use]) -> dict[int, int]:
+    """Place of each overtaken thread's last result to the place that it waits for.
+
+    Args:
+        uses: all of them, in the order in which they were done.
+        last: those that are the last of a thread. When nothing that the thread did came between a result and its end, that is; starting a
+            thread or a job is something.
+    """
+    held: dict[int, int] = {}
+    done = [use.until for use in uses]
+    # One that is held goes on when it is let go, and may so overtake another one.
+    went_on = [use.result for use in uses]
+    for index, use in enumerate(uses):
+        if use not in last:
+            continue
+        between = range(bisect_right(done, use.result.order), bisect_left(done, use.until))
+        overtakers = [n for n in between if uses[n].thread != use.thread and _is_soon_after(went_on[n], use.result)]
+        if overtakers:
+            held[use.result.order] = until = max(done[n] for n in overtakers)
+            went_on[index] = _Result(until, max(went_on[n].at_us for n in overtakers))
+    return held
+
+
+def _is_soon_after(other: _Result, result: _Result) -> bool:
+    return other.order > result.order and other.at_us - result.at_us <= _LONGEST_US
+
+
+def _places_below(places: dict[str, list[int]]) -> dict[str, list[int]]:
+    """The places of all that a thread started, and of what these started, in order."""
+    below: dict[str, list[int]] = {}
+    for path, own in places.items():
+        above = path.rpartition("/")[0]
+        while above:
+            below.setdefault(above, []).extend(own)
+            above = above.rpartition("/")[0]
+    for all_below in below.values():
+        all_below.sort()
+    return below
+
+
+def _uses_of_ends(ends: dict[str, int], places: dict[str, list[int]], known: list[tuple[int, int]]) -> list[_Use]:
+    """What threads did when another one had ended that they had started: they most likely waited for that."""
+    uses = []
+    for path, end in ends.items():
+        starter = _thread_of(path.rpartition("/")[0], ends)
+        after = _next(places.get(starter, []), end)
+        if after is not None:
+            uses.append(_Use(_Result(end, _time_of(end, known)), after, starter))
+    return uses
 
 
 def _known_times(process: ProcessTape) -> list[tuple[int, int]]:
@@ -74,18 +128,6 @@ def _time_of(order: int, known: list[tuple[int, int]]) -> int:
     """When something without a time of its own happened, at the earliest: when the thing before it did."""
     index = bisect_right(known, (order, 0))
     return known[index - 1][1] if index else 0
-
-
-def _is_last(use: _Use, ends: dict[str, int], places: dict[str, list[int]]) -> bool:
-    """True when nothing that the thread did came between its result and its end; starting a thread or job is something."""
-    started = [own for path, own in places.items() if path.startswith(use.thread + "/")]
-    return use.until == ends.get(use.thread) and not any(_has_one(own, use.result.order, use.until) for own in started)
-
-
-def _overtakes(other: _Use, use: _Use) -> bool:
-    """True when another thread got a result later, and was done with it earlier."""
-    later = other.result.order > use.result.order and other.result.at_us - use.result.at_us <= _LONGEST_US
-    return other.thread != use.thread and later and other.until < use.until
 
 
 def _is_result(event: Event) -> bool:

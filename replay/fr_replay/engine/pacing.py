@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +54,8 @@ class Pacing:
 
     async def rest_async(self, seconds: float) -> None:
         """Let real time pass, for a task; the timer is none of the program's."""
+        import asyncio
+
         self._count(1)
         token = lanes.enter_crossing()
         try:

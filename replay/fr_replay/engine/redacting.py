@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from fr_schema.parts import Segment, cut_body
-
-from ..capture import Keys, Redactor, redacted_command, text_headers, values
 from .tape import Event, Tape
+
+if TYPE_CHECKING:
+    from fr_schema.parts import Segment
+
+    from ..capture import Keys, Redactor
 
 __all__ = ["Redacting"]
 
@@ -16,7 +19,7 @@ _MOST_KNOWN_CHARACTERS = 32 << 20
 
 
 class Redacting:
-    """Redacts as the recorder did, under the recorded policy and key.
+    """Redacts as the recorder did, under the recorded policy and key. The rules are loaded when there is something to redact.
 
     Args:
         keys: the store's keys, or None when they are not on this machine.
@@ -24,14 +27,22 @@ class Redacting:
     """
 
     def __init__(self, keys: Keys | None, policy: str | None, key_id: str | None) -> None:
-        self._redactor = Redactor(keys.redaction, keys.key_id) if keys is not None else None
+        self._keys = keys
         self._policy = policy
         self._key_id = key_id
         self._known: dict[tuple[str | None, str, str], str] = {}
         self._known_characters = 0
 
+    @cached_property
+    def _redactor(self) -> Redactor | None:
+        from ..capture import Redactor
+
+        return Redactor(self._keys.redaction, self._keys.key_id) if self._keys is not None else None
+
     def request(self, method: str, url: str, headers: Any, body: bytes) -> tuple[str, list[tuple[str, str]], bytes]:  # noqa: ARG002
         """URL, headers and body of a live request, redacted."""
+        from ..capture import text_headers
+
         named = text_headers(headers)
         if self._redactor is None:
             return url, named, body
@@ -40,6 +51,8 @@ class Redacting:
         return clean_url, clean_headers, self._body(body, next((v for k, v in named if k.lower() == "content-type"), None))
 
     def _body(self, body: bytes, content_type: str | None) -> bytes:
+        from fr_schema.parts import cut_body
+
         assert self._redactor is not None
         if not body:
             return body
@@ -76,6 +89,8 @@ class Redacting:
 
     def arguments(self, arguments: dict[str, Any], *, command: bool = False) -> Any:
         """A tool's live arguments as the record would have them, decoded. ``command``: they are a child process's command line."""
+        from ..capture import redacted_command, values
+
         packed = values.pack(arguments)
         if packed.form not in ("json", "typed"):
             return packed.data
@@ -95,7 +110,9 @@ class Redacting:
 
     def output(self, data: bytes) -> bytes:
         """What the program wrote to its standard output, as the record would have it."""
-        return bytes(self._redactor.body(data, "text/plain; charset=utf-8").data) if self._redactor is not None else data
+        if not data or self._redactor is None:
+            return data
+        return bytes(self._redactor.body(data, "text/plain; charset=utf-8").data)
 
     def why_incomparable(self, event: Event) -> str | None:
         """Why a difference from this event may come from redaction and not from the program; None when it does not."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from fr_schema.ids import new_trace_id
@@ -173,20 +173,30 @@ class ReplaySession:
         if event is not None and not event.facts["required"]:
             return self._take(event, location)
         self.stops.before_request(event)
-        if self._is_recorded(event, body):
-            clean = *self.redacting.request(method, url, headers, b"")[:2], body
-        else:
-            clean = self.redacting.request(method, url, headers, body)
+        with self._blaming_itself(event):
+            if self._is_recorded(event, body):
+                clean = *self.redacting.request(method, url, headers, b"")[:2], body
+            else:
+                clean = self.redacting.request(method, url, headers, body)
         if self.moves is not None:
             event = self.moves.choose(
                 event, lambda candidate: candidate.kind == "http" and self._compare(candidate, method, clean)[2], location
             )
         if event is None or event.kind != "http":
             self._not_in_record(event, f"{method} {clean[0]}", location)
-        before, now, equal, exact = self._compare(event, method, clean)
+        with self._blaming_itself(event):
+            before, now, equal, exact = self._compare(event, method, clean)
         if not equal:
             self._diverged(event, before, now, location)
         return self._take(event, location, body, exact=exact)
+
+    @contextmanager
+    def _blaming_itself(self, event: Event | None) -> Iterator[None]:
+        """An exception of the replay's own is not one of the program's, which may catch it and go on: does not return after one."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not reach the program
+            self.unsupported(event, f"the replay itself failed here: {type(error).__name__}: {error}", calling_location(1))
 
     def _is_recorded(self, event: Event | None, body: bytes) -> bool:
         """True when a live body is the recorded one, in which nothing had been replaced: then it need not be looked through again."""
@@ -212,7 +222,8 @@ class ReplaySession:
     def compare_tool(self, event: Event | None, call: boundary.ToolCall) -> Event:
         """Compare a tool call with the record. Does not return when they differ."""
         self.stops.before_request(event)
-        now = {"tool": call.name, "arguments": self.redacting.arguments(call.arguments, command=call.tool_kind == "subprocess")}
+        with self._blaming_itself(event):
+            now = {"tool": call.name, "arguments": self.redacting.arguments(call.arguments, command=call.tool_kind == "subprocess")}
         if self.moves is not None:
             event = self.moves.choose(
                 event, lambda candidate: candidate.kind == call.kind and same(self._recorded_call(candidate), now), call.location
@@ -275,6 +286,8 @@ class ReplaySession:
 
     async def wait_for_cancel(self, event: Event) -> NoReturn:
         """The recorded crossing was cancelled: wait for that, then let the others go on."""
+        import asyncio
+
         end, gate = event.deliveries[-1], self.gate_of(event)
         try:
             await asyncio.get_running_loop().create_future()

@@ -11,7 +11,6 @@ import mmap
 import os
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from fr_schema.clock_sources import CUT
@@ -44,9 +43,10 @@ class Delivery(NamedTuple):
     turns: int
 
 
-@dataclass(slots=True)
 class Event:
     """One recorded crossing.
+
+    No dataclass: what those import would cost every replayed interpreter 4 ms.
 
     Attributes:
         number: number in the whole tape.
@@ -61,22 +61,38 @@ class Event:
         used: taken by the replay.
     """
 
-    number: int
-    step: int | None
-    kind: str
-    lane: str
-    lane_seq: int
-    issue: int
-    request: dict[str, Any]
-    body: list[Slice]
-    deliveries: list[Delivery]
-    end: str | None
-    answer: dict[str, Any]
-    facts: dict[str, Any]
-    used: bool = False
+    __slots__ = ("answer", "body", "deliveries", "end", "facts", "issue", "kind", "lane", "lane_seq", "number", "request", "step", "used")
+
+    def __init__(
+        self,
+        number: int,
+        step: int | None,
+        kind: str,
+        lane: str,
+        lane_seq: int,
+        issue: int,
+        request: dict[str, Any],
+        body: list[Slice],
+        deliveries: list[Delivery],
+        end: str | None,
+        answer: dict[str, Any],
+        facts: dict[str, Any],
+    ) -> None:
+        self.number = number
+        self.step = step
+        self.kind = kind
+        self.lane = lane
+        self.lane_seq = lane_seq
+        self.issue = issue
+        self.request = request
+        self.body = body
+        self.deliveries = deliveries
+        self.end = end
+        self.answer = answer
+        self.facts = facts
+        self.used = False
 
 
-@dataclass(slots=True)
 class ProcessTape:
     """One process: its events by lane, the order of everything, its clock reads, its output.
 
@@ -93,18 +109,49 @@ class ProcessTape:
         started_ns: wall clock at the start.
     """
 
-    lane: str
-    events: list[Event] = field(default_factory=list)
-    by_lane: dict[str, list[Event]] = field(default_factory=dict)
-    telemetry: list[Event] = field(default_factory=list)
-    telemetry_lanes: frozenset[str] = frozenset()
-    orders: list[int] = field(default_factory=list)
-    reads: dict[str, dict[str, list[int]]] = field(default_factory=dict)
-    clocks: ClockSlices = field(default_factory=dict)
-    clock_cut: int | None = None
-    stdout: list[Slice] | None = None
-    closed: bool = True
-    started_ns: int = 0
+    __slots__ = (
+        "by_lane",
+        "clock_cut",
+        "clocks",
+        "closed",
+        "events",
+        "lane",
+        "orders",
+        "reads",
+        "started_ns",
+        "stdout",
+        "telemetry",
+        "telemetry_lanes",
+    )
+
+    def __init__(
+        self,
+        lane: str,
+        events: Sequence[Event] = (),
+        *,
+        by_lane: dict[str, list[Event]] | None = None,
+        telemetry: Sequence[Event] = (),
+        telemetry_lanes: frozenset[str] = frozenset(),
+        orders: Sequence[int] = (),
+        reads: dict[str, dict[str, list[int]]] | None = None,
+        clocks: ClockSlices | None = None,
+        clock_cut: int | None = None,
+        stdout: list[Slice] | None = None,
+        closed: bool = True,
+        started_ns: int = 0,
+    ) -> None:
+        self.lane = lane
+        self.events = list(events)
+        self.by_lane = by_lane or {}
+        self.telemetry = list(telemetry)
+        self.telemetry_lanes = telemetry_lanes
+        self.orders = list(orders)
+        self.reads = reads or {}
+        self.clocks = clocks or {}
+        self.clock_cut = clock_cut
+        self.stdout = stdout
+        self.closed = closed
+        self.started_ns = started_ns
 
 
 class Tape:
@@ -196,16 +243,16 @@ def _process(lane: str, raw: dict[str, Any]) -> ProcessTape:
     return ProcessTape(
         lane,
         events,
-        by_lane,
-        telemetry,
-        telemetry_lanes,
-        sorted(orders),
-        raw["reads"],
-        raw["clocks"],
-        next((sources[CUT][0] for sources in raw["reads"].values() if CUT in sources), None),
-        [(int(a), int(b)) for a, b in stdout] if stdout is not None else None,
-        bool(raw["closed"]),
-        int(raw["started_ns"]),
+        by_lane=by_lane,
+        telemetry=telemetry,
+        telemetry_lanes=telemetry_lanes,
+        orders=sorted(orders),
+        reads=raw["reads"],
+        clocks=raw["clocks"],
+        clock_cut=next((sources[CUT][0] for sources in raw["reads"].values() if CUT in sources), None),
+        stdout=[(int(a), int(b)) for a, b in stdout] if stdout is not None else None,
+        closed=bool(raw["closed"]),
+        started_ns=int(raw["started_ns"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What starting costs: an interpreter with the recorder in it, ``fr record`` as a whole, and the help of the commands."""
+"""What starting costs: an interpreter with the recorder or a replay in it, ``fr record`` as a whole, and the help of the commands."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from recorders.adapter import installed, row_of
 from recorders.fr import FR
 from report import NOT_INSTALLED, Section, amount, signed
 from settings import Bench
+
+from fr_replay.capture import read_format
+from fr_replay.replaying import replay_environment
+from fr_replay.selectors import resolve_trace
+from fr_replay.store import open_store
+from fr_replay.tape_writer import NOTHING_MORE, read_run, write_tape
 
 __all__ = ["measure"]
 
@@ -46,7 +52,8 @@ def measure(bench: Bench) -> list[Section]:
         "startup",
         "Start-up",
         f"Wall time of each command, started {bench.sizes.starts} times in turn with the others; .pyc files are in place. Injected: the "
-        "environment that fr record makes, the child alone, with its store and key there already.",
+        "environment that fr record makes, the child alone, with its store and key there already. Replayed: the environment that "
+        "fr replay makes, the child alone, with the record of a run that did nothing.",
         ("command", "median ms", "over bare ms", "fastest ms"),
     )
     for start in starts:
@@ -54,7 +61,11 @@ def measure(bench: Bench) -> list[Section]:
         section.rows.append([start.name, amount(medians[start.name], 1), over, amount(min(times[start.name]), 1)])
     if not installed(row_of("reeltime")):
         section.rows.append(["tape --help", NOT_INSTALLED, "", ""])
-    section.facts = {"startup.injected_ms": medians["python -c pass, injected by fr"] - bare, "startup.help_ms": medians["fr --help"]}
+    section.facts = {
+        "startup.injected_ms": medians["python -c pass, injected by fr"] - bare,
+        "startup.replayed_ms": medians["python -c pass, replayed by fr"] - bare,
+        "startup.help_ms": medians["fr --help"],
+    }
     return [section]
 
 
@@ -69,6 +80,7 @@ def _starts(scratch: str) -> list[_Start]:
     starts = [
         _Start("python -c pass", _PASS, lambda: plain),
         _Start("python -c pass, injected by fr", _PASS, of_a_new_run),
+        _Start("python -c pass, replayed by fr", _PASS, _replayed_environments(scratch, plain)),
         _Start("fr record -- python -c pass", (FR, "record", "--store", store, "--", *_PASS), lambda: plain),
         _Start("fr --help", (FR, "--help"), lambda: plain),
     ]
@@ -86,6 +98,24 @@ def _injected_environment(store: str, plain: Mapping[str, str]) -> dict[str, str
     if given.get("FR_MODE") != "record":
         raise BenchmarkFailed(f"fr record -- env ended with {asked.returncode} and shows no recorder: {asked.stderr.decode()[-200:]}")
     return given
+
+
+def _replayed_environments(scratch: str, plain: Mapping[str, str]) -> Callable[[], Mapping[str, str]]:
+    """What ``fr replay`` gives to the command, each time with a tape of its own. Raises BenchmarkFailed."""
+    store_path = os.path.join(scratch, "startup-replay-store")
+    recorded = subprocess.run([FR, "record", "--store", store_path, "--", *_PASS], env=dict(plain), capture_output=True, check=False)
+    if recorded.returncode != 0:
+        raise BenchmarkFailed(f"fr record ended with {recorded.returncode}: {recorded.stderr.decode()[-200:]}")
+    store = open_store(store_path)
+    store_id = read_format(store.path).store_id
+    record = read_run(store, resolve_trace(store, "last"))
+
+    def of_a_new_replay() -> Mapping[str, str]:
+        folder = tempfile.mkdtemp(prefix="tape-", dir=scratch)
+        write_tape(store, record, folder, store_id, NOTHING_MORE)
+        return replay_environment(plain, record, folder)
+
+    return of_a_new_replay
 
 
 def _milliseconds(start: _Start) -> float:
