@@ -23,7 +23,18 @@ from recorders.adapter import RECORDERS, installed
 from report import Section, as_markdown, as_text
 from settings import FULL, QUICK, Bench
 
-MEASURES = ("startup", "live_call", "canned", "conversation", "survival", "replay_speed", "replay_big", "clock", "store_load")
+MEASURES = (
+    "startup",
+    "live_call",
+    "canned",
+    "conversation",
+    "survival",
+    "replay_speed",
+    "replay_outcomes",
+    "replay_big",
+    "clock",
+    "store_load",
+)
 _BUSY = 0.1
 
 

@@ -19,6 +19,7 @@ class Sizes(NamedTuple):
         starts: how often each command is started.
         replay_calls: calls of the recorded run.
         replays: how often it is replayed.
+        outcome_agents: at most so many agents whose replays are looked at.
         latency_ms: how long the server takes to answer.
         clock_reads: of each clock, in one loop.
         long_turns: of the conversation that is split.
@@ -35,6 +36,7 @@ class Sizes(NamedTuple):
     starts: int = 15
     replay_calls: int = 300
     replays: int = 3
+    outcome_agents: int = 100
     latency_ms: float = 20.0
     clock_reads: int = 20_000
     long_turns: int = 400
@@ -54,6 +56,7 @@ QUICK = Sizes(
     starts=1,
     replay_calls=1,
     replays=1,
+    outcome_agents=2,
     latency_ms=1.0,
     clock_reads=100,
     long_turns=5,

@@ -16,14 +16,14 @@ from recorders.fr import FR
 from report import NOT_INSTALLED, Section, amount
 from settings import Bench
 
-__all__ = ["measure"]
+__all__ = ["KEY", "TOOLS", "Tool", "measure"]
 
 _TAPE = os.path.join(os.path.dirname(sys.executable), "tape")
-_KEY = "sk-benchmark-not-a-real-key"
+KEY = "sk-benchmark-not-a-real-key"
 _AGENT = str(HERE / "agents" / "many_tasks.py")
 
 
-class _Tool(NamedTuple):
+class Tool(NamedTuple):
     """A command that records and replays.
 
     Attributes:
@@ -37,7 +37,7 @@ class _Tool(NamedTuple):
     replay: tuple[str, ...]
 
 
-_TOOLS = (_Tool("fr", (FR, "record", "--"), (FR, "replay", "last")), _Tool("reeltime", (_TAPE, "run"), (_TAPE, "replay")))
+TOOLS = (Tool("fr", (FR, "record", "--"), (FR, "replay", "last")), Tool("reeltime", (_TAPE, "run"), (_TAPE, "replay")))
 
 
 class _Run(NamedTuple):
@@ -59,7 +59,7 @@ def measure(bench: Bench) -> list[Section]:
         ("tool", "recorded s", "replayed s", "fixed s", "calls/s", "ms per further call", "output the same"),
     )
     section.rows.append(_unrecorded_row(bench, calls, len(section.columns)))
-    for tool in _TOOLS:
+    for tool in TOOLS:
         if not installed(row_of(tool.recorder)):
             section.rows.append([tool.recorder, NOT_INSTALLED, *[""] * (len(section.columns) - 2)])
             continue
@@ -86,7 +86,7 @@ def _unrecorded_row(bench: Bench, calls: int, columns: int) -> list[str]:
     """The agent by itself with a server that answers at once: what a call costs without any tool."""
     with Upstream(latency_ms=0) as model:
         environment = clean_environment(os.path.join(bench.scratch, "keys"))
-        environment |= {"OPENAI_BASE_URL": f"{model.url}/v1", "OPENAI_API_KEY": _KEY}
+        environment |= {"OPENAI_BASE_URL": f"{model.url}/v1", "OPENAI_APIKEY": KEY}
         seconds, fixed = (
             median(_run((sys.executable, _AGENT, str(count)), environment, bench.scratch).seconds for _ in range(bench.sizes.replays))
             for count in (calls, 1)
@@ -95,14 +95,14 @@ def _unrecorded_row(bench: Bench, calls: int, columns: int) -> list[str]:
     return [*row, amount((seconds - fixed) / max(1, calls - 1) * 1000, 2), *[""] * (columns - len(row) - 1)]
 
 
-def _record_and_replay(bench: Bench, tool: _Tool, calls: int) -> tuple[_Run, list[_Run]]:
+def _record_and_replay(bench: Bench, tool: Tool, calls: int) -> tuple[_Run, list[_Run]]:
     folder = os.path.join(bench.scratch, f"replay-{tool.recorder}-{calls}")
     os.makedirs(folder)
     environment = {
         **clean_environment(os.path.join(bench.scratch, "keys")),
         "FR_STORE": os.path.join(folder, "store"),
         "TAPE_DIR": os.path.join(folder, "tapes"),
-        "OPENAI_API_KEY": _KEY,
+        "OPENAI_APIKEY": KEY,
     }
     with Upstream(latency_ms=bench.sizes.latency_ms) as model:
         environment["OPENAI_BASE_URL"] = f"{model.url}/v1"
