@@ -27,7 +27,7 @@ from scripted_upstream import ScriptedUpstream
 __all__ = ["measure"]
 
 AGENTS = HERE.parent / "e2e" / "agents"
-TIMEOUT_S = 60.0
+TIMEOUT_S = 20.0
 
 IDENTICAL = "identical"
 STOPPED = "stopped"
