@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: help demo test lint types unit e2e matrix bench torture durability soak fmt clean
+.PHONY: help demo test lint types unit e2e matrix node bench torture durability soak fmt clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,10 @@ matrix: $(VENV)/.test $(VENV)-litellm/.test $(VENV)-frameworks/.test $(VENV)-cre
 	FR_LITELLM_PYTHON=$(CURDIR)/$(VENV)-litellm/bin/python \
 	FR_FRAMEWORKS_PYTHON=$(CURDIR)/$(VENV)-frameworks/bin/python \
 	FR_CREWS_PYTHON=$(CURDIR)/$(VENV)-crews/bin/python $(BIN)/python tests/e2e/matrix.py
+
+node: $(VENV)/.test ## the proxy with a Node program on the official npm SDKs; needs node and npm
+	npm install --no-audit --no-fund --ignore-scripts --prefix $(VENV)/node openai@6 @anthropic-ai/sdk@0
+	FR_NODE_MODULES=$(CURDIR)/$(VENV)/node/node_modules $(BIN)/pytest tests/e2e/test_proxy_node.py
 
 bench: $(VENV)/.bench ## measure against named peers; writes a report to stdout
 	$(BIN)/python tests/benchmarks/run.py

@@ -20,12 +20,46 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fr_schema.version import PACKAGE_VERSION as __version__
 
-    from .api import LlmCall, Trace, decision, flush, init, llm_call, trace
+    from .api import LlmCall, Trace, decision, flush, init, llm_call, trace, traceparent
+    from .compensations import Fallback, compensated, fallback
+    from .facts import control, guardrail, handoff, memory, retrieval, review, score
+    from .prompts import config, context, flags, prompt
     from .tools import tool
 
-__all__ = ["LlmCall", "Trace", "__version__", "decision", "flush", "init", "llm_call", "tool", "trace"]
+__all__ = [
+    "Fallback",
+    "LlmCall",
+    "Trace",
+    "__version__",
+    "compensated",
+    "config",
+    "context",
+    "control",
+    "decision",
+    "fallback",
+    "flags",
+    "flush",
+    "guardrail",
+    "handoff",
+    "init",
+    "llm_call",
+    "memory",
+    "prompt",
+    "retrieval",
+    "review",
+    "score",
+    "tool",
+    "trace",
+    "traceparent",
+]
 
-_HOMES = {"tool": "fr_recorder.tools", "__version__": "fr_schema.version"}
+_HOMES = {
+    "tool": "fr_recorder.tools",
+    "__version__": "fr_schema.version",
+    **dict.fromkeys(("Fallback", "compensated", "fallback"), "fr_recorder.compensations"),
+    **dict.fromkeys(("control", "guardrail", "handoff", "memory", "retrieval", "review", "score"), "fr_recorder.facts"),
+    **dict.fromkeys(("config", "context", "flags", "prompt"), "fr_recorder.prompts"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,14 +11,17 @@ from typing import Any, TypeVar
 
 from . import boundary, crossings, lanes, real
 from .boundary import ToolCall, ToolCrossing
-from .context import TraceContext, current_context, labels_of, reset_context, set_context
 from .harmless import harmless, report
 from .location import Location, calling_location
 from .recorder import Config, Recorder, current_recorder, start, watch_children
+from .trace_context import TraceContext, current_context, labels_of, reset_context, set_context
 
-__all__ = ["LlmCall", "Trace", "decision", "flush", "init", "llm_call", "trace"]
+__all__ = ["LlmCall", "Trace", "decision", "flush", "init", "llm_call", "trace", "traceparent"]
 
 T = TypeVar("T")
+
+_LEFT = ("CancelledError", "GeneratorExit")
+"""Exceptions with which somebody ends a task or a generator from outside."""
 
 
 def init(
@@ -89,12 +92,14 @@ class _Point:
         "end",
         "end_at",
         "error",
+        "facts",
         "issue",
         "kind",
         "lane",
         "lane_seq",
         "location",
         "name",
+        "outcome",
         "span",
         "start",
     )
@@ -114,6 +119,8 @@ class _Point:
         self.end: str | None = None
         self.end_at = 0
         self.error: BaseException | None = None
+        self.facts: dict[str, Any] = {}
+        self.outcome: dict[str, Any] = {}
 
     def take_end_order(self) -> None:
         """Ends of spans are not waited for in replay, so they take no place."""
@@ -124,6 +131,8 @@ class Trace:
 
     Attributes:
         id: the trace id, 32 hex characters; None when nothing records.
+        facts, outcome: further facts for its row, told at its beginning and its end, by column.
+        failed: it is to end as an error, though nothing is raised.
     """
 
     def __init__(self, name: str, labels: dict[str, Any], new: bool | None, location: Location | None, inputs: Any = None) -> None:
@@ -136,6 +145,9 @@ class Trace:
         self._token: Any = None
         self._lane: Any = None
         self.id: str | None = None
+        self.facts: dict[str, Any] = {}
+        self.outcome: dict[str, Any] = {}
+        self.failed = False
 
     def __enter__(self) -> Trace:
         self._enter()
@@ -162,6 +174,7 @@ class Trace:
             from .values import pack
 
             point.data = pack(dict(self._inputs))
+        point.facts = self.facts
         recorder.writer.put_begin(point, len(point.data.data) if point.data is not None else 0)
         self._point = point
         self._token = set_context(context.below(point.span))
@@ -188,7 +201,10 @@ class Trace:
         if point is None or recorder is None:
             return
         point.error = error
-        point.end = "ok" if error is None else "error"
+        point.end = "error" if self.failed else "ok"
+        if error is not None:
+            point.end = "cancelled" if type(error).__name__ in _LEFT else "error"
+        point.outcome = self.outcome
         point.end_at = real.monotonic_ns()
         recorder.writer.put_end(point, 0, wait=True)
 
@@ -212,6 +228,7 @@ def trace(
     agent_version: str | None = None,
     new: bool | None = None,
     inputs: Mapping[str, Any] | None = None,
+    traceparent: str | None = None,
 ) -> Trace:
     """Open a trace, or a named span of the trace that the code is in already.
 
@@ -227,6 +244,8 @@ def trace(
         new: True for a trace of its own wherever the code is.
         inputs: what the work is done on, by parameter name of the function that does it. Stored redacted and untruncated, so that
             ``fr replay TRACE --handler module:function`` can call that function again.
+        traceparent: the W3C header of whoever asks for this work: the record keeps its trace and span ids, so that it can be found by them.
+            A header that is not valid is left aside.
     """
     labels = labels_of(
         session=session,
@@ -238,8 +257,23 @@ def trace(
         agent_version=agent_version,
         tags=_text_tags(tags),
         trace=name,
+        **_foreign(traceparent),
     )
     return Trace(name, labels, new, calling_location(), inputs)
+
+
+def _foreign(traceparent: str | None) -> dict[str, str]:
+    """The labels of a foreign trace, if a header names one."""
+    if traceparent is None:
+        return {}
+    from .w3c import read_traceparent
+
+    try:
+        found = read_traceparent(str(traceparent))
+    except Exception as error:  # noqa: BLE001 - the program's own objects may raise anything when made text
+        report(error)
+        return {}
+    return {"ext_trace": found[0], "ext_span": found[1]} if found is not None else {}
 
 
 def _text_tags(tags: dict[str, str] | list[str] | None) -> dict[str, str] | None:
@@ -250,6 +284,20 @@ def _text_tags(tags: dict[str, str] | list[str] | None) -> dict[str, str] | None
     except Exception as error:  # noqa: BLE001 - the program's own objects may raise anything when made text
         report(error)
         return None
+
+
+def traceparent() -> str | None:
+    """The W3C header ``traceparent`` that carries the current trace on, for requests to services that take part in it; None outside of one.
+
+    A trace that came with such a header (see :mod:`fr_recorder.middleware`) goes on under its caller's id. Requests are not given the
+    header by us: they go out as the program made them.
+    """
+    context = current_context()
+    if context is None:
+        return None
+    from .w3c import write_traceparent
+
+    return write_traceparent(context.labels.get("ext_trace", context.trace_id), context.span_id or context.trace_id[16:])
 
 
 def decision(label: str, **data: Any) -> None:

@@ -12,9 +12,9 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from . import crossings, set_order
-from .context import current_context
 from .import_hooks import after_import
 from .lanes import Lane, current_lane, inside_crossing, put_task_in_lane, run_job_in_lane
+from .trace_context import current_context
 
 __all__ = ["LaneObserver", "install", "set_task_lanes"]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from fr_schema.frames import encode_blob
 from fr_schema.ids import day_of_trace
-from fr_schema.parts import GLUE, ListCursor, Segment, cut_body, cut_list
+from fr_schema.parts import GLUE, ListCursor, Segment, byte_offset, cut_body, cut_list
 from fr_schema.records import Redaction
 
 from .keyed_hash import KeyedHash
@@ -264,7 +264,7 @@ class ContentStore:
         _check_cut(segments, text)
         before, after = self._put_segments(segments, cursor.segments if cursor is not None else 0, trace)
         if cursor is not None:
-            end = cursor.offset if len(text) == len(body) else len(text[: cursor.offset].encode())
+            end = byte_offset(text, body, cursor.offset)
             self._remember(
                 lane,
                 _Conversation(

@@ -15,10 +15,10 @@ from fr_schema.ids import new_trace_id
 
 from . import real
 from .boundary import RawHeaders, ToolCall
-from .context import TraceContext, current_context
 from .harmless import harmless
 from .lanes import Lane, current_lane
 from .location import Location
+from .trace_context import TraceContext, current_context
 
 if TYPE_CHECKING:
     from .following import Following
@@ -108,6 +108,7 @@ class RecordedHttp:
         "issue",
         "lane",
         "lane_seq",
+        "left_out",
         "location",
         "method",
         "received",
@@ -159,6 +160,7 @@ class RecordedHttp:
         self.following: Following | None = None
         self.deliveries: list[tuple[int, int, int, int]] = []
         self.received = 0
+        self.left_out: str | None = None
         self.expected: int | None = None
         self.end: str | None = None
         self.end_at = 0
@@ -225,6 +227,10 @@ class RecordedHttp:
         elif len(self.chunks) >= self.follow_at:
             self.follow_at = _NEVER
             self.writer.put_following(self)
+
+    def leave_out(self, why: str) -> None:
+        """The answer is not kept: its chunks are not shown any more, and the record says why it lacks them."""
+        self.left_out, self.chunks, self.follow_at = why, [], _NEVER
 
     @harmless
     def finish(self, end: str, error: BaseException | None = None, *, wait: bool = True) -> None:

@@ -18,12 +18,14 @@ from fr_schema.records import Redaction
 from .child_programs import redacted_command
 from .child_streams import redacted_streams
 from .content import ContentStore, StoredContent, count_together
-from .context import TraceContext
 from .crossings import RecordedHttp, RecordedTool
 from .following import answer_of, follow
 from .header_blocks import HeaderBlocks, text_headers
 from .location import describe_location, working_directory
+from .outcomes import delivery_differences, http_outcome
 from .placement import DEFAULT_TENANT, scope_name
+from .request_links import request_links
+from .trace_context import TraceContext
 from .transfer import UnknownEncoding, decode_chunks
 from .values import Packed, PackedError, pack_error
 
@@ -46,6 +48,11 @@ class Encoder:
         self._monotonic_start = monotonic_start
         self._scopes: dict[tuple[str, str], str] = {}
         self._locations: dict[tuple[int, int, str], tuple[CodeType, str, list[Redaction]]] = {}
+
+    @property
+    def redactor(self) -> Any:
+        """What everything passes through before it is written."""
+        return self._redactor
 
     def enter(self, labels: Mapping[str, Any]) -> str | None:
         """From here on content is of the subject and tenant that the labels name. Returns the scope; None where nothing is encrypted.
@@ -77,7 +84,8 @@ class Encoder:
 
     # -- what all begins share
 
-    def _begin(self, kind: str, crossing: Any, hits: list[Redaction]) -> dict[str, Any]:
+    def begin_event(self, kind: str, crossing: Any, hits: list[Redaction]) -> dict[str, Any]:
+        """When, where, in which order, and under which labels something begins."""
         event: dict[str, Any] = {
             "t": "begin",
             "kind": kind,
@@ -115,7 +123,7 @@ class Encoder:
         clean: str = self._redactor.text(path, "input_files")[0]
         return clean
 
-    def _location(self, crossing: Any, hits: list[Redaction]) -> str | None:
+    def location_of(self, crossing: Any, hits: list[Redaction]) -> str | None:
         """Where in the program it was, redacted: a path may name a person."""
         location = crossing.location
         if location is None:
@@ -137,11 +145,11 @@ class Encoder:
     def begin_http(self, crossing: RecordedHttp) -> dict[str, Any]:
         """The intent: the full request."""
         hits: list[Redaction] = []
-        event = self._begin("http", crossing, hits)
+        event = self.begin_event("http", crossing, hits)
         url, url_hits = self._redactor.url(crossing.url)
         block = self._blocks.redacted(crossing.headers)
         hits += _plain(url_hits) + block.redactions
-        event["loc"] = self._location(crossing, hits)
+        event["loc"] = self.location_of(crossing, hits)
         event["via"] = crossing.transport
         event["method"] = crossing.method
         event["url"] = url
@@ -159,6 +167,7 @@ class Encoder:
             if body.tail:
                 event["tail"] = body.tail
         event |= {"len": body.size, "rstatus": "redacted" if hits and body.status == "clean" else body.status}
+        event |= request_links.of_request(event["trace"], crossing.body)
         return _with_hits(event, hits + body.redactions)
 
     def follow_http(self, crossing: RecordedHttp) -> None:
@@ -188,7 +197,7 @@ class Encoder:
             status, offsets = self._answer(crossing, event, hits)
         if crossing.error is not None:
             hits += self._failure(event, pack_error(crossing.error))
-        event["del"] = _deliveries(crossing.deliveries, crossing.issue, offsets)
+        event["del"] = delivery_differences(crossing.deliveries, crossing.issue, offsets)
         event["rstatus"] = "redacted" if hits and status == "clean" else status
         return _with_hits(event, hits)
 
@@ -198,6 +207,10 @@ class Encoder:
         named = text_headers(crossing.response_headers)
         encoding = _header(named, "content-encoding")
         pieces, whole = chunks, True
+        if crossing.left_out is not None:
+            event["rheaders"], found = self._redactor.headers(named)
+            hits += [*_plain(found), ("response", f"not stored: {crossing.left_out}", 1)]
+            return "failed", None
         if encoding:
             try:
                 pieces, whole = decode_chunks(encoding, chunks)
@@ -237,15 +250,17 @@ class Encoder:
         """The intent of a tool call: its arguments."""
         hits: list[Redaction] = []
         call = crossing.call
-        event = self._begin(call.kind, crossing, hits)
+        event = self.begin_event(call.kind, crossing, hits)
         stored = self.packed(crossing.arguments, "args", event["trace"], "command" if call.tool_kind == "subprocess" else "arguments")
         facts, found = self._redactor.value(_json_value(call.facts), "facts")
         hits += _plain(found) + stored.redactions
-        event |= {"loc": self._location(call, hits), "name": call.name, "side": call.side_effect, "tool_kind": call.tool_kind}
+        event |= {"loc": self.location_of(call, hits), "name": call.name, "side": call.side_effect, "tool_kind": call.tool_kind}
         event |= {"args": stored.parts, "aform": crossing.arguments.form, "blane": crossing.body_lane.path}
         event["rstatus"] = "redacted" if hits and stored.status == "clean" else stored.status
         if facts:
             event["facts"] = facts
+        if call.kind == "llm_call" and isinstance(crossing.arguments.data, str):
+            event |= request_links.of_request(event["trace"], crossing.arguments.data.encode("utf-8", "surrogatepass"))
         return _with_hits(event, hits)
 
     def end_tool(self, crossing: RecordedTool) -> dict[str, Any]:
@@ -259,7 +274,7 @@ class Encoder:
             "at": (crossing.at + duration) // 1000,
             "dur": duration // 1000,
             "status": crossing.end,
-            "del": _deliveries(crossing.deliveries, crossing.issue, None),
+            "del": delivery_differences(crossing.deliveries, crossing.issue, None),
         }
         hits: list[Redaction] = []
         status = "clean"
@@ -336,15 +351,17 @@ class Encoder:
     def begin_span(self, crossing: Any) -> dict[str, Any]:
         """A named stretch of a trace begins."""
         hits: list[Redaction] = []
-        event = self._begin("span", crossing, hits)
+        event = self.begin_event("span", crossing, hits)
         name, found = self._redactor.text(crossing.name, "name")
         hits += _plain(found)
-        event |= {"name": name, "loc": self._location(crossing, hits)}
+        event |= {"name": name, "loc": self.location_of(crossing, hits)}
         status = "clean"
         if crossing.data is not None:
             stored = self.packed(crossing.data, "inputs", event["trace"], "inputs")
             event |= {"inputs": stored.parts, "iform": crossing.data.form}
             hits, status = hits + stored.redactions, stored.status
+        if getattr(crossing, "facts", None):
+            event["facts"] = self._redactor.value(_json_value(crossing.facts), "facts")[0]
         event["rstatus"] = "redacted" if hits and status == "clean" else status
         return _with_hits(event, hits)
 
@@ -365,13 +382,15 @@ class Encoder:
             cls = type(crossing.error)
             event |= {"err": f"{cls.__module__}.{cls.__qualname__}", "msg": message}
             event = _with_hits(event, _plain(found))
+        if getattr(crossing, "outcome", None):
+            event["facts"] = self._redactor.value(_json_value(crossing.outcome), "facts")[0]
         return event
 
     def decision(self, crossing: Any) -> dict[str, Any]:
         """A choice that the program recorded itself."""
         hits: list[Redaction] = []
-        event = self._begin("decision", crossing, hits) | {"t": "point"}
-        event["loc"] = self._location(crossing, hits)
+        event = self.begin_event("decision", crossing, hits) | {"t": "point"}
+        event["loc"] = self.location_of(crossing, hits)
         label, found = self._redactor.text(crossing.name, "decision_label")
         stored = self.packed(crossing.data, "decision", event["trace"], "decision")
         hits += _plain(found) + stored.redactions
@@ -411,31 +430,3 @@ def _with_hits(event: dict[str, Any], hits: list[Redaction]) -> dict[str, Any]:
     if hits:
         event["redactions"] = [list(redaction) for redaction in count_together(hits)]
     return event
-
-
-def http_outcome(crossing: RecordedHttp) -> str:
-    """The status of an exchange: what the program got, not whether it was pleased."""
-    if crossing.end == "cancelled":
-        return "cancelled"
-    if crossing.end in ("error", "cut") or crossing.error is not None:
-        return "error"
-    if crossing.status is None or crossing.status >= 400:
-        return "error"
-    return "abandoned" if crossing.end == "abandoned" else "ok"
-
-
-def _deliveries(deliveries: list[tuple[int, int, int, int]], issue: int, ends: list[int] | None) -> list[list[int]]:
-    """Deliveries as differences to the one before; ``ends`` replaces the chunks' offsets after redaction moved them.
-
-    The first entry is the headers (offset 0) and the last is the end of the body, so ``ends`` belong to what is between.
-    """
-    rows: list[list[int]] = []
-    order, at, offset, turns = issue, 0, 0, 0
-    for position, (next_order, ns, end, turn) in enumerate(deliveries):
-        if ends is not None:
-            chunk = min(position, len(ends))
-            end = ends[chunk - 1] if chunk > 0 and ends else 0  # noqa: PLW2901 - the moved offset stands in for the old one
-        us = ns // 1000
-        rows.append([next_order - order, us - at, end - offset, turn - turns])
-        order, at, offset, turns = next_order, us, end, turn
-    return rows

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .context import TraceContext
+    from .trace_context import TraceContext
 
 __all__ = [
     "Lane",

@@ -18,17 +18,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fr_schema.errors import CommandNotExecutable, CommandNotFound, FlightError
 from fr_schema.ids import new_span_id, new_trace_id, new_writer_id
 from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
 
+from .code_state import CodeState, GitQuestion, working_folder
 from .environment import allowed_environment, secret_names
 from .keys import Keys, keys_of_store
 from .placement import DEFAULT_TENANT
+from .policies import POLICY_VARIABLE, keep_policy, policy_of_file
 from .recorder import host_name
 from .store import OpenStore, open_store, protection_of
+from .w3c import read_traceparent
+
+if TYPE_CHECKING:
+    from .redact.policy_file import RedactionPolicy
 
 __all__ = ["LAUNCH_VARIABLES", "ChildStatus", "Recording", "boot_environment", "die_like", "find_command", "record_command", "run_child"]
 
@@ -45,6 +51,8 @@ LAUNCH_VARIABLES = frozenset(
         "FR_BACKEND",
         "FR_CODE_VERSION",
         "FR_CODE_DIRTY",
+        "FR_REDACTION_POLICY",
+        "FR_CODE_DIFF",
         "PYTHONPATH",
     ]
 )
@@ -167,7 +175,7 @@ class _Run(NamedTuple):
 
 def _begin_run(program: str, argv: Sequence[str], store_path: str, name: str | None, durability: str | None, stack: ExitStack) -> _Run:
     """Open the store and write the run's beginning. Raises what is wrong with the store or the disk."""
-    git = _GitQuestion(argv)
+    git = GitQuestion(argv)
     stack.callback(git.stop)
     store = open_store(store_path)
     keys = keys_of_store(store.store_id)
@@ -179,11 +187,14 @@ def _begin_run(program: str, argv: Sequence[str], store_path: str, name: str | N
     env |= {"FR_STORE": store.path, "FR_TRACE": trace, "FR_SEED": seeds["random"], "PYTHONHASHSEED": seeds["hash"]}
     if durability:
         env["FR_DURABILITY"] = durability
-    commit, dirty = git.answer()
-    if commit:
-        env |= {"FR_CODE_VERSION": commit, "FR_CODE_DIRTY": {True: "1", False: "0", None: ""}[dirty]}
-    journal = _RunJournal(store, keys, trace)
-    journal.begin(program, argv, name, seeds, commit, dirty)
+    code = git.answer(keys.content)
+    if code.commit:
+        env |= {"FR_CODE_VERSION": code.commit, "FR_CODE_DIRTY": {True: "1", False: "0", None: ""}[code.dirty]}
+        env["FR_CODE_DIFF"] = code.diff or ""
+    policy = policy_of_file()
+    env[POLICY_VARIABLE] = policy.digest if policy is not None else ""
+    journal = _RunJournal(store, keys, trace, policy)
+    journal.begin(program, argv, name, seeds, code)
     return _Run(trace, store, folder, env, journal)
 
 
@@ -303,62 +314,15 @@ def _say(message: str) -> None:
         print(message, file=sys.stderr, flush=True)  # noqa: T201 - the launcher is a command-line program
 
 
-def _working_folder() -> str:
-    """The current folder; for one that was removed, its old path with the kernel's remark ``(deleted)``."""
-    try:
-        return os.getcwd()
-    except FileNotFoundError:
-        return os.readlink("/proc/self/cwd")
-
-
-class _GitQuestion:
-    """Asks git, while other things are done, which commit the program's code is at."""
-
-    def __init__(self, argv: Sequence[str]) -> None:
-        script = next((a for a in argv[1:] if a.endswith(".py") and os.path.exists(a)), None)
-        folder = os.path.dirname(os.path.abspath(script)) if script else _working_folder()
-        command = ["git", "-C", folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
-        self._process: subprocess.Popen[str] | None = None
-        try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace"
-            )
-        except OSError:
-            # No git here: the commit is unknown, and stays NULL.
-            self._process = None
-
-    def answer(self) -> tuple[str | None, bool | None]:
-        """Commit and dirty flag; None where git does not say, or takes over a second."""
-        if self._process is None:
-            return None, None
-        try:
-            text, _ = self._process.communicate(timeout=1.0)
-        except subprocess.TimeoutExpired:
-            self.stop()
-            return None, None
-        if self._process.returncode != 0:
-            return None, None
-        lines = text.splitlines()
-        commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), None)
-        if commit is None or commit == "(initial)":
-            return None, None
-        return commit, any(not line.startswith("#") for line in lines)
-
-    def stop(self) -> None:
-        """Do not wait for the answer any longer; harmless when it is there."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            self._process.communicate()
-
-
 class _RunJournal:
     """The launcher's own journal: that a run began, with what, and how it ended. Written and synced at once."""
 
-    def __init__(self, store: OpenStore, keys: Keys, trace: str) -> None:
+    def __init__(self, store: OpenStore, keys: Keys, trace: str, policy: RedactionPolicy | None) -> None:
         from .journal import Journal
         from .redact import Redactor
 
-        self._redactor = Redactor(keys.redaction, keys.key_id)
+        self._redactor = Redactor(keys.redaction, keys.key_id, policy=policy)
+        keep_policy(store.path, self._redactor.policy)
         self._trace = trace
         self._span = new_span_id()
         self._at = time.time_ns() // 1000
@@ -369,17 +333,15 @@ class _RunJournal:
         self._protection = protection_of(store, os.environ.get("FR_ENCRYPT") or None, self._writer)
         self._key_id = keys.key_id
 
-    def begin(
-        self, program: str, argv: Sequence[str], name: str | None, seeds: Mapping[str, str], commit: str | None, dirty: bool | None
-    ) -> None:
+    def begin(self, program: str, argv: Sequence[str], name: str | None, seeds: Mapping[str, str], code: CodeState) -> None:
         """Write the header and the run's beginning."""
         facts: dict[str, Any] = {
-            "cwd": _working_folder(),
+            "cwd": working_folder(),
             "seeds": dict(seeds),
-            "interpreter": {"program": os.path.join(_working_folder(), program), "platform": sys.platform, "machine": os.uname().machine},
+            "interpreter": {"program": os.path.join(working_folder(), program), "platform": sys.platform, "machine": os.uname().machine},
         }
-        if commit:
-            facts |= {"code_version": commit} | ({"code_dirty": dirty} if dirty is not None else {})
+        said = {"code_version": code.commit, "code_dirty": code.dirty, "code_diff": code.diff}
+        facts |= {name: value for name, value in said.items() if value is not None}
         clean, hits = self._redactor.value(facts, "run")
         clean["argv"], argv_hits = self._redactor.argv(list(argv))
         clean["env"] = {}
@@ -410,6 +372,10 @@ class _RunJournal:
             header["scope"] = DEFAULT_TENANT
         begin = {"t": "begin", "kind": "run", "span": self._span, "trace": self._trace, "at": self._at, "name": shown_name, "facts": clean}
         begin |= {"rstatus": "redacted" if redactions else "clean", "redactions": redactions}
+        foreign = read_traceparent(os.environ.get("TRACEPARENT"))
+        if foreign is not None:
+            # Whoever started the command said which trace it is part of, as OpenTelemetry has it for environment variables.
+            begin["ctx"] = {"ext_trace": foreign[0], "ext_span": foreign[1]}
         self._journal.open_next()
         self._write(header, begin)
 

@@ -181,6 +181,9 @@ class Opener:
 
         Raises KeyUnavailable, NotAStore, FormatTooNew, OSError.
         """
+        if self.ring is None and self._provider is not None:
+            # The first content of a store that is to be under keys.
+            self._ring = open_ring(read_format(self._store).store_id, self._provider, create=True)
         if self.ring is None:
             return
         mark_encrypted(self._store)

@@ -92,9 +92,20 @@ class ParquetOutput:
         passing: the file is read once and then removed: quick to write, without an index, not synced.
         level: of zstd; None for the table's own.
         indexed: with a page index.
+        empty: columns that are NULL in all rows, which need no dictionary.
     """
 
-    def __init__(self, path: str, table: str, rows: int, *, passing: bool = False, level: int | None = None, indexed: bool = True) -> None:
+    def __init__(
+        self,
+        path: str,
+        table: str,
+        rows: int,
+        *,
+        passing: bool = False,
+        level: int | None = None,
+        indexed: bool = True,
+        empty: frozenset[str] = frozenset(),
+    ) -> None:
         import pyarrow.parquet as pq
 
         self.path = path
@@ -111,7 +122,7 @@ class ParquetOutput:
             self._schema,
             compression="zstd",
             compression_level=1 if passing else level or _LEVEL[table],
-            use_dictionary=_leaf_names(self._schema, _dictionary_columns(self._schema, table)),
+            use_dictionary=_leaf_names(self._schema, (name for name in _dictionary_columns(self._schema, table) if name not in empty)),
             column_encoding=dict.fromkeys(_AS_DIFFERENCES[table], "DELTA_BINARY_PACKED"),
             write_page_index=indexed and not passing,
             write_statistics=list(_WITH_STATISTICS[table]),
@@ -160,7 +171,9 @@ def write_parquet(path: str, table: str, rows: Any) -> None:
     batch = rows if isinstance(rows, pa.Table) else table_of(rows, table)
     small = table == BLOBS and batch.nbytes <= _SMALL_BLOBS_BYTES
     indexed = table == BLOBS or batch.num_rows > _ROWS_OF_A_PAGE
-    output = ParquetOutput(path, table, batch.num_rows, level=_SMALL_BLOBS_LEVEL if small else None, indexed=indexed)
+    empty = frozenset(name for name, column in zip(batch.column_names, batch.columns, strict=True) if column.null_count == batch.num_rows)
+    level = _SMALL_BLOBS_LEVEL if small else None
+    output = ParquetOutput(path, table, batch.num_rows, level=level, indexed=indexed, empty=empty)
     try:
         output.write(batch)
     except BaseException:

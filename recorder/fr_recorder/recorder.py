@@ -6,23 +6,27 @@ import atexit
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fr_schema.errors import FlightError
 from fr_schema.ids import new_trace_id, new_writer_id
 from fr_schema.version import FORMAT_VERSION, PACKAGE_VERSION
 
 from . import boundary, crossings, lanes, real
-from .context import TraceContext
 from .harmless import harmless
 from .keys import Keys, keys_of_store
 from .lanes import Lane
 from .limits import Limits, WriterStatus
 from .notices import tell
+from .policies import keep_policy, named_policy
 from .reads import ReadLog
 from .standard_streams import OutputBuffer
 from .store import OpenStore, chosen_store, open_store
+from .trace_context import TraceContext
 from .writer import Writer
+
+if TYPE_CHECKING:
+    from .redact.policy_file import RedactionPolicy
 
 __all__ = ["Config", "Recorder", "current_recorder", "set_aside", "start", "stop", "watch_children"]
 
@@ -45,7 +49,8 @@ class Config(NamedTuple):
         run: trace id of the ``fr record`` run around it, or None.
         lane: path of the root lane.
         service, environment, region: labels of every row.
-        code_version, code_dirty: git commit of the program, and whether its tree was changed; None when unknown.
+        code_version, code_dirty, code_diff: git commit of the program, whether its tree was changed, and a keyed hash of the changes;
+            None when unknown.
         encryption: provider of the key-encryption key; None for that of the store's key ring, and for no encryption where it has none.
     """
 
@@ -59,6 +64,7 @@ class Config(NamedTuple):
     region: str | None = None
     code_version: str | None = None
     code_dirty: bool | None = None
+    code_diff: str | None = None
     encryption: str | None = None
     limits: Limits = Limits()
 
@@ -75,6 +81,7 @@ class Config(NamedTuple):
             "region": get("FR_REGION") or get("AWS_REGION") or get("GOOGLE_CLOUD_REGION"),
             "code_version": get("FR_CODE_VERSION"),
             "code_dirty": None if not dirty else dirty == "1",
+            "code_diff": get("FR_CODE_DIFF") or None,
             "limits": Limits(clock_reads=int(reads)) if reads.isdecimal() and len(reads) < 19 else Limits(),
         }
         settings: dict[str, Any] = {**found, **{k: v for k, v in given.items() if v is not None}}
@@ -82,13 +89,22 @@ class Config(NamedTuple):
 
 
 class Recorder:
-    """Writes what this process does into a store."""
+    """Writes what this process does into a store.
 
-    def __init__(self, config: Config, store: OpenStore, keys: Keys) -> None:
+    Args:
+        policy: what is redacted, and how; None for the default.
+
+    Attributes:
+        trace, labels: of what happens outside of any ``fr.trace()``.
+    """
+
+    def __init__(self, config: Config, store: OpenStore, keys: Keys, policy: RedactionPolicy | None = None) -> None:
         self.config = config
+        self._policy = policy
         self.store = store
         self.keys = keys
         self.trace = config.trace or new_trace_id()
+        self.labels: dict[str, Any] = {}
         self.reads = ReadLog(config.limits.clock_reads)
         self.reads.when_full = self._put_reads
         self.output = OutputBuffer(self._put_output)
@@ -115,7 +131,8 @@ class Recorder:
         from .session import JournalSession
         from .store import protection_of
 
-        redactor = Redactor(self.keys.redaction, self.keys.key_id)
+        redactor = Redactor(self.keys.redaction, self.keys.key_id, policy=self._policy)
+        keep_policy(self.store.path, redactor.policy)
         content = ContentStore(redactor, self.keys.content, protection_of(self.store, self.config.encryption, self.writer_id))
         encoder = Encoder(redactor, content, self.keys.redaction, _STARTED)
         journal = Journal(self.store.path, self.writer_id)
@@ -125,6 +142,8 @@ class Recorder:
         return JournalSession(journal, encoder, header, self.keys.content)
 
     def _header(self, policy: str) -> dict[str, Any]:
+        from .container import this_container
+
         config = self.config
         facts = {
             "format": FORMAT_VERSION,
@@ -144,6 +163,8 @@ class Recorder:
             "region": config.region,
             "code_version": config.code_version,
             "code_dirty": config.code_dirty,
+            "code_diff": config.code_diff,
+            "container": this_container() or None,
             "executable": sys.executable,
             "python": sys.version.split()[0],
             "argv0": os.path.basename(sys.argv[0]) if getattr(sys, "argv", None) else None,
@@ -179,6 +200,7 @@ class Recorder:
         self.reads.forget()
         self.output.forget()
         self.config = self.config._replace(lane=lane)
+        _tell_links("begin_child")
         lanes.set_root_lane(lane)
         os.environ["FR_LANE"] = lane
         self.writer = self._new_writer()
@@ -197,6 +219,10 @@ class Recorder:
         """Write everything and say goodbye in the journal."""
         self.output.flush()
         self.writer.close()
+
+    def backlog_bytes(self) -> int:
+        """Content that was handed over and is not written yet; near ``Limits.queue_bytes`` the next call may have to wait."""
+        return self.writer._queued_bytes
 
     def status(self) -> WriterStatus:
         """Counters of this process."""
@@ -238,6 +264,13 @@ class Recorder:
 
     def before_turn(self, loop: Any) -> None:
         """Turns are counted where they are made."""
+
+
+def _tell_links(what: str) -> None:
+    """Only where the program has told facts is there somebody to tell."""
+    module = sys.modules.get("fr_recorder.request_links")
+    if module is not None:
+        getattr(module.request_links, what)()
 
 
 _STARTED = real.monotonic_ns()
@@ -294,6 +327,7 @@ def start(config: Config) -> Recorder | None:
         config = config._replace(durability="group")
     try:
         store = open_store(config.store)
+        policy = named_policy(store.path)
     except Exception as error:  # noqa: BLE001 - a store that cannot be opened must not stop the program
         tell("store", f"fr: not recording: {error.one_line() if isinstance(error, FlightError) else error}")
         return None
@@ -302,7 +336,7 @@ def start(config: Config) -> Recorder | None:
     if not keys.lasting:
         tell("keys", "fr: no key file could be kept (set FR_KEYS to a writable folder); tokens of this process match no other's")
     lanes.set_root_lane(config.lane)
-    recorder = Recorder(config, store, keys)
+    recorder = Recorder(config, store, keys, policy)
     recorder.stand_behind_boundary()
     _recorder = recorder
     atexit.register(_close_at_exit, recorder)
@@ -351,4 +385,5 @@ def stop() -> None:
     if recorder is not None:
         boundary.install(None)
         recorder.close()
+        _tell_links("forget")
         atexit.unregister(_close_at_exit)

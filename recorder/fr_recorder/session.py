@@ -10,9 +10,11 @@ from fr_schema.frames import MAX_PAYLOAD_BYTES, encode_event
 
 from . import real
 from .content import ContentStore, SharedParts
-from .encoder import Encoder, http_outcome
+from .encoder import Encoder
+from .fact_events import catch_up, fact_event
 from .input_files import input_files
 from .journal import Journal
+from .outcomes import http_outcome
 from .program import installed_packages, loaded_code
 from .reads import LaneReads
 from .seams import seams_seen
@@ -43,6 +45,7 @@ class JournalSession:
         self._open: dict[str, tuple[dict[str, Any], SharedParts | None, Any]] = {}
         self._began = False
         self.said_goodbye = False
+        catch_up(encoder)
         self.reopen()
 
     # -- jobs
@@ -60,6 +63,8 @@ class JournalSession:
             event = self.encoder.begin_tool(crossing)
         elif kind == "decision":
             return [self.encoder.decision(crossing)]
+        elif kind == "fact":
+            return [fact_event(self.encoder, crossing)]
         else:
             event = self.encoder.begin_span(crossing)
         self._open[crossing.span] = event, self.content.shared if kind == "http" else None, crossing
@@ -83,7 +88,7 @@ class JournalSession:
         """The event of a crossing whose content could not be encoded: that it happened, when, where, and how it ended."""
         event: dict[str, Any] = {"t": phase, "span": crossing.span, "trace": crossing.context.trace_id, "rstatus": "failed"}
         if phase == "begin":
-            kind = getattr(getattr(crossing, "call", None), "kind", crossing.kind)
+            kind = crossing.fact_kind if crossing.kind == "fact" else getattr(getattr(crossing, "call", None), "kind", crossing.kind)
             event |= {
                 "kind": kind,
                 "at": crossing.at // 1000,
@@ -91,7 +96,7 @@ class JournalSession:
                 "lseq": crossing.lane_seq,
                 "issue": crossing.issue,
             }
-            if kind == "decision":
+            if crossing.kind in ("decision", "fact"):
                 return [event | {"t": "point"}]
             self._open[crossing.span] = event, None, crossing
             return [event]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import boundary
 from .boundary import ToolAnswer, ToolCall, ToolCrossing
-from .context import current_context, reset_context, set_context
 from .harmless import harmless
 from .lanes import enter_lane, leave_lane
 from .location import Location, calling_location
+from .trace_context import current_context, reset_context, set_context
 
 if TYPE_CHECKING:
     import inspect

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from fr_schema.errors import BadInput, QueryFailed
 
+from .fact_views import FACT_VIEW_COLUMNS
 from .filters import Selection
+from .narrowing import EVERYTHING, Reads, reads_of
 from .questions import find_question, is_question_name, load_questions, values_of
 from .store import Parameters
 from .views import VIEWS
@@ -50,6 +52,8 @@ VIEW_COLUMNS: Mapping[str, tuple[str, str]] = {
     "gaps": ("trace_id, started_at, lost, reason, writer_id", "started_at DESC"),
     "processes": ("trace_id, name, pid, status, started_at, duration_ms, host, code_version, lane", "started_at DESC"),
     "blobs": ("blob_id, kind, size, first_seen, content", "first_seen DESC"),
+    **FACT_VIEW_COLUMNS,
+    "snapshots": ("kind, sha256, first_seen, last_seen, calls, detail, blob_id", "last_seen DESC, kind, sha256"),
     "events": ("hex_id(trace_id) AS trace_id, kind, started_at, name, status, writer_id, seq", "started_at DESC, writer_id, seq"),
 }
 """What a question by filters shows of a view, the most important column first, and in which order of rows."""
@@ -64,12 +68,14 @@ class Asked(NamedTuple):
         sql, values: the statement and its parameters.
         ours: True when the columns were chosen by us, so that a narrow terminal may leave out the last ones.
         limit: the most rows that were asked for, when it was we who set it.
+        reads: what the answer depends on.
     """
 
     sql: str
     values: Parameters
     ours: bool
     limit: int | None = None
+    reads: Reads = EVERYTHING
 
 
 def looks_like_name(text: str) -> bool:
@@ -94,7 +100,8 @@ def ask_question(name: str, words: Sequence[str], given: Mapping[str, Any], zone
     if stray is not None:
         values_of(question, (), {stray: "given"}, zone)
     options = {option: str(value) for option, value in given.items() if option in question.arguments and value is not None}
-    return Asked(question.sql, values_of(question, words, options, zone), ours=True)
+    values = values_of(question, words, options, zone)
+    return Asked(question.sql, values, ours=True, reads=reads_of(question.reads, values))
 
 
 def ask_filters(

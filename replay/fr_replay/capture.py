@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         children,
         clock,
         concurrency,
-        context,
         crossings,
         lanes,
         manifests,
@@ -33,10 +32,12 @@ if TYPE_CHECKING:
         transfer,
         values,
     )
+    from fr_recorder import trace_context as context
     from fr_recorder.child_programs import asked_by_probe, is_python, redacted_command, runs_python
     from fr_recorder.content import ContentStore
     from fr_recorder.encoder import Encoder, text_headers
     from fr_recorder.environment import is_secret_name
+    from fr_recorder.facts import put_fact, scored
     from fr_recorder.heartbeats import write_heartbeats
     from fr_recorder.import_hooks import after_import
     from fr_recorder.input_files import ABSENT, LARGEST_FILE_BYTES, UNHASHED, content_hash
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from fr_recorder.key_providers import checked_provider, new_key_file
     from fr_recorder.key_ring import KeyRing, open_ring
     from fr_recorder.keys import Keys, keys_of_store
+    from fr_recorder.late_journal import LateJournal
     from fr_recorder.launch import (
         LAUNCH_VARIABLES,
         ChildStatus,
@@ -59,9 +61,13 @@ if TYPE_CHECKING:
     from fr_recorder.location import belongs_to_library, calling_location, describe_location
     from fr_recorder.manifests import HEARTBEAT_PURPOSE, MANIFEST_PURPOSE, digest_of, heartbeats_of, manifests_of, read_manifest
     from fr_recorder.opening import DAMAGED, ERASED, NO_KEY, Opener
-    from fr_recorder.placement import scope_name
+    from fr_recorder.placement import DEFAULT_TENANT, scope_name
+    from fr_recorder.policies import keep_policy, kept_policy, recorded_text, redactor_in_force
     from fr_recorder.program import hash_of_file, installed_packages, loaded_code
     from fr_recorder.redact import Redactor
+    from fr_recorder.redact.policy import digest_in
+    from fr_recorder.redact.policy_file import RedactionPolicy, policy_of_text, read_policy_file
+    from fr_recorder.redact.rules import RULES
     from fr_recorder.seal import (
         Origin,
         Sealed,
@@ -78,22 +84,26 @@ __all__ = [
     "ABSENT",
     "DAMAGED",
     "DEFAULT_STORE",
+    "DEFAULT_TENANT",
     "ERASED",
     "HEARTBEAT_PURPOSE",
     "LARGEST_FILE_BYTES",
     "LAUNCH_VARIABLES",
     "MANIFEST_PURPOSE",
     "NO_KEY",
+    "RULES",
     "UNHASHED",
     "ChildStatus",
     "ContentStore",
     "Encoder",
     "KeyRing",
     "Keys",
+    "LateJournal",
     "OpenStore",
     "Opener",
     "Origin",
     "Recording",
+    "RedactionPolicy",
     "Redactor",
     "Sealed",
     "SealedBlobs",
@@ -115,6 +125,7 @@ __all__ = [
     "crossings",
     "describe_location",
     "die_like",
+    "digest_in",
     "digest_of",
     "find_command",
     "hash_of_file",
@@ -126,6 +137,8 @@ __all__ = [
     "is_secret_name",
     "is_signed_by",
     "journal_files",
+    "keep_policy",
+    "kept_policy",
     "keys_of_store",
     "lanes",
     "leaf_hashes",
@@ -139,19 +152,25 @@ __all__ = [
     "open_store",
     "os_system",
     "parquet_files",
+    "policy_of_text",
     "proved_leaves",
+    "put_fact",
     "randomness",
     "read_format",
     "read_manifest",
+    "read_policy_file",
     "reads",
     "real",
     "record_command",
+    "recorded_text",
     "recorder",
     "redacted_command",
+    "redactor_in_force",
     "rewrites",
     "run_child",
     "runs_python",
     "scope_name",
+    "scored",
     "seal_dead_journals",
     "seams",
     "sign_statement",
@@ -174,6 +193,8 @@ _HOMES = {
     "is_secret_name": "environment",
     "after_import": "import_hooks",
     **dict.fromkeys(("ABSENT", "LARGEST_FILE_BYTES", "UNHASHED", "content_hash"), "input_files"),
+    **dict.fromkeys(("put_fact", "scored"), "facts"),
+    "LateJournal": "late_journal",
     "is_live": "journal",
     "Keys": "keys",
     "keys_of_store": "keys",
@@ -197,10 +218,14 @@ _HOMES = {
     "seal_dead_journals": "seal",
     "trace_of_journal": "seal",
     "write_segment": "seal",
+    **dict.fromkeys(("keep_policy", "kept_policy", "recorded_text", "redactor_in_force"), "policies"),
+    **dict.fromkeys(("RedactionPolicy", "policy_of_text", "read_policy_file"), "redact.policy_file"),
+    "digest_in": "redact.policy",
+    "RULES": "redact.rules",
     **dict.fromkeys(("checked_provider", "new_key_file"), "key_providers"),
     **dict.fromkeys(("KeyRing", "open_ring"), "key_ring"),
     **dict.fromkeys(("DAMAGED", "ERASED", "NO_KEY", "Opener"), "opening"),
-    "scope_name": "placement",
+    **dict.fromkeys(("DEFAULT_TENANT", "scope_name"), "placement"),
     "mark_encrypted": "store",
     "DEFAULT_STORE": "store",
     "OpenStore": "store",
@@ -217,13 +242,16 @@ _HOMES = {
 }
 """The module of a name; what is not here is a module itself."""
 
+_MODULES = {"context": "trace_context"}
+"""Modules that go by another name here: there ``fr.context`` is a public call."""
+
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = importlib.import_module(f"fr_recorder.{_HOMES.get(name, name)}")
+        module = importlib.import_module(f"fr_recorder.{_HOMES.get(name) or _MODULES.get(name, name)}")
         value = getattr(module, name) if name in _HOMES else module
         globals()[name] = value
         return value

@@ -12,6 +12,7 @@ from fr_schema.errors import BadInput
 from fr_schema.providers.request_side import tool_definitions
 
 from .contents import Contents
+from .fact_reading import about_call, read_facts
 from .messages import Message, messages_of_body, parsed, read_message
 from .reading import Row, asked_tools, rows_of
 from .store import Store
@@ -63,6 +64,7 @@ class Decision:
         output, reasoning: texts of the answer, or None.
         asked: tool calls of the answer.
         attempts: rows of the exchanges, each with ``chunks``: pieces in which the answer came.
+        facts: what was said of this call: scores, reviews, compensations.
     """
 
     call: Row
@@ -76,6 +78,7 @@ class Decision:
     reasoning: str | None
     asked: list[AskedTool]
     attempts: list[Row]
+    facts: list[Row]
 
 
 def read_decision(near: Store, contents: Contents, step: int) -> Decision:
@@ -116,6 +119,7 @@ def read_decision(near: Store, contents: Contents, step: int) -> Decision:
         reasoning=contents.text(call["reasoning_blob"]),
         asked=_join_tools(asked, made, contents),
         attempts=attempts,
+        facts=about_call(read_facts(near, contents), call, step),
     )
 
 

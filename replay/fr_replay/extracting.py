@@ -16,7 +16,19 @@ from fr_schema.envelope import BLOB, CIPHER
 from fr_schema.errors import BadInput, DamagedFile, UnknownTrace
 from fr_schema.layout import format_path
 
-from .capture import Opener, Origin, manifests_of, mark_encrypted, open_store, read_format, write_segment
+from .capture import (
+    Opener,
+    Origin,
+    digest_in,
+    keep_policy,
+    kept_policy,
+    manifests_of,
+    mark_encrypted,
+    open_store,
+    read_format,
+    recorded_text,
+    write_segment,
+)
 from .reading import Row, rows_of
 from .store import Store
 from .store import open_store as open_for_reading
@@ -68,6 +80,9 @@ def extract_trace(store: Store, trace_id: str, folder: str) -> Extracted:
     there = _there(opened.path)
     if trace_id in there.values():
         raise BadInput(f"{folder} has trace {trace_id} already")
+    for policy in {row["redaction_policy"] for row in rows}:
+        if recorded_text(store.path, policy):
+            keep_policy(opened.path, kept_policy(store.path, digest_in(policy)))
     # The row of a process is shared by the traces that ran in it.
     rows = [row for row in rows if row["record_id"] not in there]
     by_writer: dict[str, list[Row]] = {}

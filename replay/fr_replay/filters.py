@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from fr_schema.errors import BadInput
 
+from .fact_views import FACT_VIEWS
+
 __all__ = ["FILTERS", "Filter", "Selection", "literal", "with_literals"]
 
 
@@ -27,24 +29,33 @@ class Filter(NamedTuple):
     condition: str
 
 
-_WITH_LABELS = ("calls", "attempts", "tools", "http", "decisions", "traces")
+_OF_PROCESSES = ("templates", "controls", "configs")
+_FACTS_WITH_LABELS = tuple(name for name in FACT_VIEWS if name not in _OF_PROCESSES)
+_WITH_LABELS = ("calls", "attempts", "tools", "http", "decisions", "traces", "requests", *_FACTS_WITH_LABELS)
 
 FILTERS: tuple[Filter, ...] = (
     Filter("model", ("calls", "attempts"), "(model_requested {is} ? OR model_resolved {is} ?)"),
     Filter("model", ("messages",), "model_requested {is} ?"),
     Filter("model", ("traces",), "len(list_filter(models, lambda m: m {is} ?)) > 0"),
     Filter("provider", ("calls", "attempts"), "provider {is} ?"),
-    Filter("status", ("calls", "attempts", "tools", "http", "traces", "processes"), "status {is} ?"),
-    Filter("tool", ("tools",), "tool_name {is} ?"),
+    Filter("agent", _WITH_LABELS, "agent_name {is} ?"),
+    Filter("tenant", _WITH_LABELS, "tenant_id {is} ?"),
+    Filter("error", ("calls", "attempts", "tools", "http"), "error_type {is} ?"),
+    Filter("prompt-hash", ("calls", "attempts"), "starts_with(system_prompt_sha256, lower(?))"),
+    Filter("min-cost", ("calls", "attempts", "traces"), "cost_usd >= TRY_CAST(? AS DOUBLE)"),
+    Filter("status", ("calls", "attempts", "tools", "http", "traces", "processes", "requests"), "status {is} ?"),
+    Filter("tool", ("tools", "reviews", "guardrails"), "tool_name {is} ?"),
     Filter("tool", ("calls", "attempts"), "len(list_filter(json_extract_string(output_tool_calls, '$[*].name'), lambda t: t {is} ?)) > 0"),
     Filter("session", (*_WITH_LABELS, "messages"), "session_id {is} ?"),
     Filter("user", _WITH_LABELS, "user_ref {is} ?"),
-    Filter("name", (*_WITH_LABELS, "processes"), "name {is} ?"),
+    Filter("name", (*(name for name in _WITH_LABELS if name != "handoffs"), "processes", *_OF_PROCESSES), "name {is} ?"),
     Filter("tag", _WITH_LABELS, "tags[?] {is} ?"),
-    Filter("since", (*_WITH_LABELS, "messages", "gaps", "processes", "events"), "started_at >= ?"),
-    Filter("until", (*_WITH_LABELS, "messages", "gaps", "processes", "events"), "started_at < ?"),
+    Filter("since", (*_WITH_LABELS, *_OF_PROCESSES, "messages", "gaps", "processes", "events"), "started_at >= ?"),
+    Filter("until", (*_WITH_LABELS, *_OF_PROCESSES, "messages", "gaps", "processes", "events"), "started_at < ?"),
     Filter("since", ("blobs",), "first_seen >= ?"),
     Filter("until", ("blobs",), "first_seen < ?"),
+    Filter("since", ("snapshots",), "last_seen >= ?"),
+    Filter("until", ("snapshots",), "first_seen < ?"),
 )
 
 _WILD = re.compile(r"[*?\[]")
@@ -58,6 +69,7 @@ class Selection:
         view: what is asked.
         columns: SQL of the columns.
         conditions, values: joined with AND; one value per ``?``, in order.
+        group: SQL behind GROUP BY, or empty.
         order: SQL behind ORDER BY, or empty.
         limit: most rows, or None.
     """
@@ -66,6 +78,7 @@ class Selection:
     columns: str = "*"
     conditions: list[str] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
+    group: str = ""
     order: str = ""
     limit: int | None = None
 
@@ -91,6 +104,8 @@ class Selection:
         lines = [f"SELECT {self.columns}", f"FROM {self.view}"]
         if self.conditions:
             lines.append("WHERE " + "\n  AND ".join(self.conditions))
+        if self.group:
+            lines.append(f"GROUP BY {self.group}")
         if self.order:
             lines.append(f"ORDER BY {self.order}")
         if self.limit is not None:

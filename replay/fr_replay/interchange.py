@@ -12,6 +12,7 @@ from .capture import chosen_store
 from .exporting.atif import export_trajectory
 from .exporting.har import export_har
 from .exporting.jsonl import export_lines
+from .exporting.otlp import export_requests
 from .exporting.parquet import export_tables
 from .importing.files import Imported, Importer
 from .selectors import resolve_trace
@@ -19,7 +20,7 @@ from .store import open_store
 
 __all__ = ["EXPORTS", "export", "import_file"]
 
-EXPORTS = ("jsonl", "har", "atif", "parquet")
+EXPORTS = ("jsonl", "har", "atif", "parquet", "otlp")
 
 
 def import_file(
@@ -28,7 +29,7 @@ def import_file(
     """Import one file; its traces, those included that were there before.
 
     Args:
-        format_name: vcr, openai-messages, claude-code, inspect or openai-agents.
+        format_name: vcr, openai-messages, claude-code, inspect, openai-agents or otlp.
         store: path of the store, which is made if it is not there; else ``FR_STORE``, else ``./.flightrecorder``.
         again: import it also if it was imported before.
 
@@ -47,13 +48,14 @@ def import_file(
     return found
 
 
-def export(traces: str | Iterable[str], to: str, store: str | os.PathLike[str] | None = None) -> Any:
+def export(traces: str | Iterable[str], to: str, store: str | os.PathLike[str] | None = None, *, content: bool = False) -> Any:
     """Traces in another form.
 
     Args:
         traces: ids, beginnings of some, or ``last``.
         to: ``jsonl`` gives a list of mappings, one per event; ``har`` a mapping; ``atif`` a list of mappings, one per trace;
-            ``parquet`` two ``pyarrow.Table``, rows and content.
+            ``parquet`` two ``pyarrow.Table``, rows and content; ``otlp`` a list of export requests in OTLP's JSON.
+        content: of ``otlp``: messages, arguments and results too; the other forms always have them.
 
     Raises FlightError.
     """
@@ -68,6 +70,8 @@ def export(traces: str | Iterable[str], to: str, store: str | os.PathLike[str] |
             return [json.loads(line) for trace_id in ids for line in export_lines(opened, trace_id)]
         if to == "har":
             return export_har(opened, ids)
+        if to == "otlp":
+            return list(export_requests(opened, ids, content=content))
         return export_tables(opened, ids) if to == "parquet" else [export_trajectory(opened, trace_id) for trace_id in ids]
     finally:
         opened.close()

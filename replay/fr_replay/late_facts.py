@@ -14,7 +14,7 @@ from fr_schema.columns import EVENT_COLUMNS
 from fr_schema.ids import new_writer_id, record_id, trace_of_writer
 from fr_schema.version import FORMAT_VERSION
 
-from .capture import Origin, Redactor, keys_of_store, read_format, recorder, write_segment
+from .capture import Origin, keys_of_store, read_format, recorder, redactor_in_force, write_segment
 
 __all__ = ["STATEMENT_KINDS", "LateFacts", "pairs"]
 
@@ -35,7 +35,7 @@ class LateFacts:
         self._rows: list[dict[str, Any]] = []
         keys = keys_of_store(read_format(store).store_id)
         assert keys is not None
-        self._redactor = Redactor(keys.redaction, keys.key_id)
+        self._redactor = redactor_in_force(keys, store)
 
     def add(self, kind: str, facts: Mapping[str, Any], *, trace: str | None = None) -> None:
         """Add a row.

@@ -175,7 +175,7 @@ class Replay:
         tape = load_tape(folder)
         process = tape.process(self._record.lane) or ProcessTape(self._record.lane)
         self._recorded = len(process.events)
-        redacting = Redacting(keys_of_store(store_id, create=False), tape.meta["policy"], tape.meta["key_id"])
+        redacting = Redacting(keys_of_store(store_id, create=False), tape.meta["policy"], tape.meta["key_id"], tape.meta["policy_text"])
         session = InsideSession(tape, process, self._verdicts, redacting, crossings.loop_turns)
         session.begin(self._verdicts, self._record.name)
         self._session = session

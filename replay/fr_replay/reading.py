@@ -10,6 +10,7 @@ from typing import Any
 from fr_schema.errors import BadInput
 
 from .contents import Contents
+from .fact_reading import read_facts
 from .selectors import store_of_trace
 from .store import Store
 
@@ -46,6 +47,7 @@ class TraceReading:
         tools: tool calls; each has ``arguments`` and ``result``: their first words, or None.
         http: other HTTP calls.
         decisions: choices that the program recorded; each has ``data``: its first words, or None.
+        facts: what else only the program, or somebody after it, could tell; see :mod:`fr_replay.fact_reading`.
         spans: named stretches.
         gaps: admissions of loss.
         not_exact: why rows cannot be replayed exactly: reason and number of rows.
@@ -59,6 +61,7 @@ class TraceReading:
     tools: list[Row]
     http: list[Row]
     decisions: list[Row]
+    facts: list[Row]
     spans: list[Row]
     gaps: list[Row]
     not_exact: dict[str, int]
@@ -107,6 +110,7 @@ def read_trace(near: Store, contents: Contents) -> TraceReading:
         tools=tools,
         http=http,
         decisions=decisions,
+        facts=read_facts(near, contents),
         spans=rows_of(
             near,
             "SELECT name, started_at, duration_ms, status, error_type, error_message, links FROM all_events WHERE kind = 'span' ORDER BY 2",

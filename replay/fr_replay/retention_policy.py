@@ -122,7 +122,7 @@ class _Reader:
         self._path = path
 
     def policy(self, found: dict[str, Any]) -> Policy:
-        self._only(found, "", ("floor_days", "max_bytes", "class", "sampling"))
+        self._only(found, "", ("floor_days", "max_bytes", "class", "sampling", "redaction"))
         floor = self._days(found, "", "floor_days", DEFAULT_FLOOR_DAYS)
         assert floor is not None
         tables = self._table(found, "", "class")

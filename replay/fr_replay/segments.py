@@ -34,6 +34,7 @@ class Segments:
         notes: one line per file that was set aside or read in part; the answer of a command that has notes is incomplete.
         replaced: how many files are there still, but are not read any more, since a compaction or expiry has put others in their place.
         only_days: the days that were asked for; None for all.
+        only_tables: the tables for which that counts.
     """
 
     files: dict[str, dict[str, list[str]]] = field(default_factory=lambda: {table: {} for table in TABLES})
@@ -41,22 +42,26 @@ class Segments:
     notes: list[str] = field(default_factory=list)
     replaced: int = 0
     only_days: frozenset[str] | None = None
+    only_tables: tuple[str, ...] = TABLES
 
     def paths(self, table: str, days: frozenset[str] | None = None) -> list[str]:
         """All files of a table, or those of some days, oldest day first."""
         return [path for day, paths in sorted(self.files[table].items()) if days is None or day in days for path in paths]
 
-    def of_days(self, days: frozenset[str]) -> Segments:
-        """The same store with only these days' sealed files; journals and notes are shared."""
-        files = {table: {day: paths for day, paths in by_day.items() if day in days} for table, by_day in self.files.items()}
-        return Segments(files, self.journals, self.notes, self.replaced, days)
+    def of_days(self, days: frozenset[str], tables: tuple[str, ...] = TABLES) -> Segments:
+        """The same store with only these days' sealed files, of some tables, and all of the others; journals and notes are shared."""
+        files = {
+            table: {day: paths for day, paths in by_day.items() if table not in tables or day in days}
+            for table, by_day in self.files.items()
+        }
+        return Segments(files, self.journals, self.notes, self.replaced, days, tables)
 
     def list_again(self, store: str) -> bool:
         """List the store anew when files of this listing are not there any more. True when it was; raises OSError."""
         if all(os.path.exists(path) for table in TABLES for path in self.paths(table)):
             return False
         fresh = find_segments(store)
-        narrow = fresh if self.only_days is None else fresh.of_days(self.only_days)
+        narrow = fresh if self.only_days is None else fresh.of_days(self.only_days, self.only_tables)
         self.files, self.journals, self.replaced = narrow.files, narrow.journals, narrow.replaced
         self.notes += [note for note in narrow.notes if note not in self.notes]
         return True

@@ -44,6 +44,8 @@ def resolve_trace(store: Store, text: str) -> str:
         raise BadInput(
             f"{text!r} is too short for a trace id", hint=f"write at least {SHORTEST_PREFIX} characters of it; fr ls lists traces"
         )
+    if len(prefix) == _TRACE_HEX and _is_there(store, prefix):
+        return prefix
     found = traces_like(store, prefix)
     if not found:
         raise _unknown(store, text, prefix)
@@ -54,8 +56,13 @@ def resolve_trace(store: Store, text: str) -> str:
 
 
 def store_of_trace(store: Store, trace_id: str) -> Store:
-    """The store with only the day and the events of one trace: the day follows from the id."""
-    return store.narrowed(days=frozenset((day_of_trace(trace_id),)), trace=trace_id)
+    """The store with only the day and the events of one trace: the day follows from the id. The last one is kept, with its rows."""
+    return store.of_trace(trace_id, day_of_trace(trace_id))
+
+
+def _is_there(store: Store, trace_id: str) -> bool:
+    """Whether a trace is on record, with more than that a process began."""
+    return bool(store_of_trace(store, trace_id).rows("SELECT 1 FROM all_events WHERE kind <> 'process' LIMIT 1")[1])
 
 
 def traces_like(store: Store, prefix: str) -> list[str]:

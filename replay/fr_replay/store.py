@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from fr_schema.columns import BLOB_COLUMNS, EVENT_COLUMNS, EXPIRED, Column
 from fr_schema.errors import DamagedFile, QueryFailed
 from fr_schema.ids import day_of_trace
-from fr_schema.layout import BLOBS, EVENTS, encrypted_path
+from fr_schema.layout import BLOBS, EVENTS, TABLES, encrypted_path
 
 from .capture import Opener, chosen_store, read_format
 from .live import live_tables
@@ -84,6 +84,7 @@ class Store:
         trace: str | None = None,
         live: dict[str, Any] | None = None,
         opener: Opener | None = None,
+        lookup: bool = False,
     ) -> None:
         self.path = path
         self.opener = opener or Opener(path)
@@ -91,10 +92,13 @@ class Store:
         self._opened_events = False
         self._segments = segments
         self._trace = trace
+        self._lookup = lookup
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._made: set[str] = set()
         self._connected_files = 0
         self._live = live
+        self._last_trace: tuple[str, Store] | None = None
+        self._last_day: tuple[str, Store] | None = None
         self.while_asking: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
@@ -131,16 +135,45 @@ class Store:
                 self._made.add(name)
         return self._connection
 
-    def narrowed(self, *, days: frozenset[str] | None = None, trace: str | None = None) -> Store:
+    def narrowed(self, *, days: frozenset[str] | None = None, trace: str | None = None, all_blobs: bool = False) -> Store:
         """This store with only some days' sealed files, or only the events of one trace: the views then cost no more than that.
 
-        Blobs are those of the days; notes are shared.
+        Blobs are those of the days too, or ``all_blobs``; notes are shared.
         """
         live = self._live_rows()
-        segments = self._segments if days is None else self._segments.of_days(days)
+        segments = self._segments if days is None else self._segments.of_days(days, (EVENTS,) if all_blobs else TABLES)
         narrow = Store(self.path, segments, trace=trace or self._trace, live=live, opener=self.opener)
         narrow.while_asking = self.while_asking
         return narrow
+
+    def of_trace(self, trace: str, day: str) -> Store:
+        """This store with only the events of one trace, given as hex, and the files of its day. The last one is kept, with its rows."""
+        kept = self._last_trace
+        if kept is None or kept[0] != trace:
+            kept = self._last_trace = (trace, self.narrowed(days=frozenset((day,)), trace=trace))
+        return kept[1]
+
+    def rows_of_trace(self, trace: str, day: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """One question about one trace, by its id and day, with as little as it takes: for looking up many. Raises as :meth:`rows`.
+
+        The views of a day are made once, over the rows of whichever trace a variable names; only the columns asked for are read.
+        """
+        if self.encrypted:
+            # What is under keys is opened for a day as a whole, or for one trace.
+            return self.of_trace(trace, day).rows(sql)
+        if self._last_day is None or self._last_day[0] != day:
+            if self._last_day is not None:
+                self._last_day[1].close()
+            segments = self._segments.of_days(frozenset((day,)))
+            self._last_day = (day, Store(self.path, segments, live=self._live_rows(), opener=self.opener, lookup=True))
+        near = self._last_day[1]
+        near.while_asking = self.while_asking
+
+        def ask(connection: duckdb.DuckDBPyConnection, text: str, values: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
+            connection.execute("SET VARIABLE trace = ?", [bytes.fromhex(trace)])
+            return _rows_of(connection, text, values)
+
+        return near._asked(sql, (), ask)
 
     def rows(self, sql: str, parameters: Parameters = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of a query over the views and ``all_events`` / ``all_blobs``.
@@ -287,6 +320,7 @@ class Store:
             connection.register(f"live_{table}", live)
             parts.append(f"FROM live_{table}")
         only = f" WHERE trace_id = '{_blob_literal(self._trace)}'::BLOB" if self._trace is not None and table == EVENTS else ""
+        only = " WHERE trace_id = getvariable('trace')" if self._lookup and table == EVENTS else only
         return f"SELECT {names} FROM ({' UNION ALL BY NAME '.join(f'({p})' for p in parts)}){only}"
 
     def _live_rows(self) -> dict[str, Any]:
@@ -320,7 +354,11 @@ class Store:
         return False
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and those of the last trace and day."""
+        for kept in (self._last_trace, self._last_day):
+            if kept is not None:
+                kept[1].close()
+        self._last_trace = self._last_day = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None

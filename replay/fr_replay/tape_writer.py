@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from fr_schema.clock_sources import CLOCKS, CUT
 from fr_schema.errors import NotReplayable
 
+from .capture import recorded_text
 from .engine.modes import STRICT, Mode
 from .engine.protocol import signature
 from .engine.tape import INDEX_FILE
@@ -190,6 +191,7 @@ def write_tape(
             if row["lane"] in processes:
                 processes[row["lane"]]["started_ns"] = int(row["started_at"].timestamp() * 1e9)
         goal = find_goal(store, record.run, record.rows, mode.step, is_crossing) if mode.step is not None else None
+        policy = first["redaction_policy"] if first else record.run["redaction_policy"]
         index = {
             "meta": {
                 **signature(),
@@ -198,7 +200,8 @@ def write_tape(
                 "store_id": store_id,
                 "trace": record.run["trace_id"].hex(),
                 "supervisor": os.getpid(),
-                "policy": first["redaction_policy"] if first else record.run["redaction_policy"],
+                "policy": policy,
+                "policy_text": recorded_text(store.path, policy),
                 "key_id": first["redaction_key_id"] if first else record.run["redaction_key_id"],
                 "seed": seeds.get("random"),
                 "clock_cut": next((s[CUT][0] for p in processes.values() for s in p["reads"].values() if CUT in s), None),

@@ -12,7 +12,7 @@ from fr_schema.errors import BadInput
 
 __all__ = ["FORMS", "local_zone", "parse_time", "zone_of"]
 
-FORMS = "2h, 30m, 7d, 15:00, yesterday, 2026-11-23, 2026-11-23T15:00, 2026-11-23T15:00+01:00"
+FORMS = "2h, 30m, 7d, 15:00, yesterday, 2026-11-23, 2026-11-23T15:00, 2026-11-23T15:00+01:00, 15:00 Europe/Berlin"
 """Examples of everything that :func:`parse_time` takes, for messages and help texts."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -27,13 +27,18 @@ def parse_time(text: str, zone: tzinfo, now: datetime) -> datetime:
     Args:
         text: an age (``2h``), a time of day (today in ``zone``, or yesterday when that is still ahead), ``now``, ``today`` or
             ``yesterday`` (midnight in ``zone``), or an ISO date or time, with its own zone or in ``zone``.
+            The name of a zone may stand behind any of these, and is then what it means.
         zone: what times without a zone mean.
         now: the present, with a zone.
 
     Raises:
         BadInput: the text is none of these.
     """
-    word = text.strip()
+    word, _, named = text.strip().rpartition(" ")
+    if word and ("/" in named or named.upper() == "UTC"):
+        zone = zone_of(named)
+    else:
+        word = text.strip()
     here = now.astimezone(zone)
     ago = _AGO.fullmatch(word)
     clock = _CLOCK.fullmatch(word)

@@ -14,13 +14,14 @@ from typing import Any
 from fr_schema.errors import NotReplayable
 
 from .capture import crossings, manifests_of, read_manifest, values
+from .proxy import TRANSPORT
 from .reading import Row, rows_of
 from .segments import missing_files
 from .selectors import store_of_trace
 from .store import Store
 from .tape_writer import RunRecord, is_crossing, read_run, refuse_locked
 
-__all__ = ["TraceRecord", "is_of_a_command", "read_trace_record", "recorded_inputs"]
+__all__ = ["TraceRecord", "is_of_a_command", "is_proxied", "read_trace_record", "recorded_inputs"]
 
 _TAPED = "('llm_call', 'llm_attempt', 'http_call', 'tool_call', 'env_read')"
 _ASKED = "('llm_attempt', 'http_call', 'tool_call')"
@@ -55,10 +56,22 @@ def is_of_a_command(store: Store, trace_id: str) -> bool:
     return bool(found[0][0])
 
 
+def is_proxied(store: Store, trace_id: str) -> bool:
+    """True for a trace with requests that came through ``fr proxy``."""
+    near = store_of_trace(store, trace_id)
+    _, found = near.rows("SELECT count(*) FROM all_events WHERE trace_id = ? AND transport = ?", [bytes.fromhex(trace_id), TRANSPORT])
+    return bool(found[0][0])
+
+
 def read_trace_record(store: Store, trace_id: str) -> TraceRecord:
     """Read a trace for replay inside a process. Raises NotReplayable with the reason where that cannot be exact."""
     if is_of_a_command(store, trace_id):
         return _of_command(store, trace_id)
+    if is_proxied(store, trace_id):
+        raise NotReplayable(
+            f"the requests of trace {trace_id} came through fr proxy, from a program that fr did not start and knows nothing else of",
+            hint=f"fr proxy --replay {trace_id} serves the record to it",
+        )
     key = bytes.fromhex(trace_id)
     root = _root_span(store, key) or _process(store, key)
     if root is None or root["lane"] is None:

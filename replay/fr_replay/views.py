@@ -6,21 +6,17 @@ Column meanings come from :mod:`fr_schema.columns`; those that a view adds stand
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from fr_schema.columns import BLOB_COLUMNS, EVENT_COLUMNS
+
+from .fact_views import FACT_VIEWS
+from .snapshot_view import SNAPSHOTS
+from .view_parts import IDENTITY, OUTCOME, TRUTH, WHOSE, View, pick
 
 __all__ = ["MACROS", "VIEWS", "View", "statements_for", "view_columns"]
 
 _DOCS = {c.name: c.doc for c in EVENT_COLUMNS} | {c.name: c.doc for c in BLOB_COLUMNS if c.name in ("size", "text")}
-_HEX = {c.name for c in (*EVENT_COLUMNS, *BLOB_COLUMNS) if c.type in ("id16", "id8", "sha")}
 
-_OUTCOME = "started_at ended_at duration_ms status error_type error_message"
-_IDENTITY = f"trace_id span_id parent_span_id run_id {_OUTCOME}"
-_WHOSE = (
-    "name session_id task_id user_ref tenant_id agent_name agent_version tags service environment region host pid code_version code_dirty"
-    " code_location lane"
-)
 _MODEL = (
     "provider api_flavor operation api_version server_address transport sdk_name sdk_version"
     " model_requested model_resolved model_resolved_source system_fingerprint response_id provider_request_id"
@@ -31,6 +27,7 @@ _PARAMS = (
 )
 _PROMPT = (
     "system_prompt_sha256 system_prompt_blob messages_sha256 message_blobs tools_sha256 tool_names tool_choice request_parts request_bytes"
+    " prefix_sha256 prompt_templates prompt_spans retrieved_ids retrieved_spans config flags"
 )
 _ANSWER = (
     "output_blob reasoning_blob output_sha256 output_tool_calls response_shape_sha256 response_parts response_bytes finish_reason"
@@ -38,34 +35,10 @@ _ANSWER = (
 )
 _MONEY = "tokens_in tokens_out tokens_cache_read tokens_cache_write tokens_reasoning usage_raw cost_usd price_source price_version"
 _TIMES = "ttft_ms provider_ms ratelimit"
-_TRUTH = (
-    "phase capture_source replay_level replay_missing redaction_status redactions redaction_policy salvaged sample_weight writer_id seq"
-    " record_id"
-)
 _HTTP = (
     "request_method request_url request_headers http_status http_version response_headers response_end response_encoding"
     " response_wire_parts"
 )
-
-
-class View(NamedTuple):
-    """One view.
-
-    Attributes:
-        doc: one row is what.
-        sql: the body of CREATE VIEW.
-        extra: meaning of columns that are not columns of the tables.
-    """
-
-    doc: str
-    sql: str
-    extra: dict[str, str]
-
-
-def _pick(*groups: str) -> str:
-    """Columns of ``all_events`` as the views show them: ids as hex text."""
-    names = " ".join(groups).split()
-    return ", ".join(f"lower(hex({n})) AS {n}" if n in _HEX else n for n in names)
 
 
 _STEP = "row_number() OVER (PARTITION BY trace_id ORDER BY started_at, writer_id, seq)"
@@ -73,32 +46,35 @@ _STEP = "row_number() OVER (PARTITION BY trace_id ORDER BY started_at, writer_id
 VIEWS: dict[str, View] = {
     "calls": View(
         "one row per model call, with all SDK retries of it inside",
-        f"""SELECT {_pick("trace_id span_id parent_span_id run_id")}, {_STEP} AS step, {_pick(_OUTCOME, _WHOSE, _MODEL)},
-            attempts, served_by, {_pick("retry_cause", "http_status", _PARAMS, _PROMPT, _ANSWER, _MONEY, _TIMES, _TRUTH)}
-            FROM all_events c WHERE kind = 'llm_call' AND NOT EXISTS (
-              SELECT 1 FROM all_events later WHERE later.kind = 'llm_call' AND later.attempts > 1
-              AND later.trace_id = c.trace_id AND later.span_id = c.span_id AND later.attempts > c.attempts)""",
+        f"""SELECT {pick("trace_id span_id parent_span_id run_id")}, {_STEP} AS step, {pick(OUTCOME, WHOSE, _MODEL)},
+            attempts, served_by, compensations, {pick("retry_cause", "http_status", _PARAMS, _PROMPT, _ANSWER, _MONEY, _TIMES, TRUTH)}
+            FROM all_events c ANTI JOIN (
+              SELECT trace_id, span_id, attempts FROM all_events WHERE kind = 'llm_call' AND attempts > 1
+            ) later ON later.trace_id = c.trace_id AND later.span_id = c.span_id AND later.attempts > c.attempts
+            WHERE kind = 'llm_call'""",
         {"step": "number of the call within its trace, from 1: the K of `fr show TRACE K`"},
     ),
     "attempts": View(
         "one row per HTTP exchange with a model's API; retries are rows of their own",
-        f"""SELECT {_pick(_IDENTITY, "call_span_id attempt_no retry_cause backoff_ms", _HTTP, _WHOSE, _MODEL, _PARAMS, _PROMPT)},
-            {_pick(_ANSWER, _MONEY, _TIMES, "lane_seq", _TRUTH)} FROM all_events WHERE kind = 'llm_attempt'""",
+        f"""SELECT {pick(IDENTITY, "call_span_id attempt_no retry_cause backoff_ms", _HTTP, WHOSE, _MODEL, _PARAMS, _PROMPT)},
+            {pick(_ANSWER, _MONEY, _TIMES, "lane_seq", TRUTH)} FROM all_events WHERE kind = 'llm_attempt'""",
         {},
     ),
     "tools": View(
         "one row per tool call: as the program made it, or, where that was not recorded, as the conversation shows it",
-        f"""SELECT {_pick(_IDENTITY, "tool_name tool_call_id tool_kind side_effect tool_args_blob tool_result_parts tool_result_bytes")},
-            {_pick("tool_result_form", _WHOSE, _TRUTH)} FROM all_events t
-            WHERE kind = 'tool_call' OR kind = 'tool_seen' AND NOT EXISTS (
-              SELECT 1 FROM all_events made WHERE made.kind = 'tool_call' AND made.trace_id = t.trace_id AND made.tool_name = t.tool_name
-              AND coalesce(made.started_at <= t.started_at, true))""",
+        f"""SELECT {pick(IDENTITY, "tool_name tool_call_id tool_kind side_effect tool_args_blob tool_result_parts tool_result_bytes")},
+            {pick("tool_result_form", WHOSE, TRUTH)} FROM (
+              SELECT * FROM all_events WHERE kind = 'tool_call'
+              UNION ALL SELECT * FROM all_events t ANTI JOIN (
+                SELECT trace_id, tool_name, started_at FROM all_events WHERE kind = 'tool_call'
+              ) made ON made.trace_id = t.trace_id AND made.tool_name = t.tool_name AND coalesce(made.started_at <= t.started_at, true)
+              WHERE kind = 'tool_seen')""",
         {},
     ),
     "http": View(
         "one row per HTTP exchange that is not a model call",
-        f"""SELECT {_pick(_IDENTITY, _HTTP, "operation server_address transport request_parts request_bytes")},
-            {_pick("response_parts response_bytes ttft_ms", _WHOSE, _TRUTH)} FROM all_events WHERE kind = 'http_call'""",
+        f"""SELECT {pick(IDENTITY, _HTTP, "operation server_address transport request_parts request_bytes")},
+            {pick("response_parts response_bytes ttft_ms", WHOSE, TRUTH)} FROM all_events WHERE kind = 'http_call'""",
         {},
     ),
     "messages": View(
@@ -126,7 +102,7 @@ VIEWS: dict[str, View] = {
     ),
     "decisions": View(
         "one row per choice that the program recorded with fr.decision()",
-        f"""SELECT {_pick("trace_id span_id parent_span_id run_id started_at decision_label decision_blob", _WHOSE, _TRUTH)}
+        f"""SELECT {pick("trace_id span_id parent_span_id run_id started_at decision_label decision_blob", WHOSE, TRUTH)}
             FROM all_events WHERE kind = 'decision'""",
         {},
     ),
@@ -152,18 +128,24 @@ VIEWS: dict[str, View] = {
     ),
     "processes": View(
         "one row per recorded Python process",
-        f"""SELECT {_pick("trace_id run_id started_at ended_at duration_ms status name lane host pid interpreter packages seams")},
-            {_pick("code_files code_version code_dirty service environment region writer_id redaction_policy phase")}
+        f"""SELECT {pick("trace_id run_id started_at ended_at duration_ms status name lane host pid interpreter packages seams")},
+            {pick("code_files code_version code_dirty code_diff container service environment region")},
+            {pick("writer_id redaction_policy phase")}
             FROM all_events WHERE kind = 'process'""",
         {},
     ),
     "traces": View(
         "one row per trace: a run under `fr record`, or a served request",
         """WITH own AS (SELECT * FROM all_events
-              WHERE kind IN ('run', 'span', 'process', 'llm_call', 'tool_call', 'tool_seen', 'http_call', 'gap'))
+              WHERE kind IN ('run', 'span', 'process', 'llm_call', 'tool_call', 'tool_seen', 'http_call', 'gap')
+            ), seen AS (SELECT trace_id, count(*) AS tools FROM own t ANTI JOIN (
+                SELECT trace_id, tool_name, started_at FROM own WHERE kind = 'tool_call'
+              ) made ON made.trace_id = t.trace_id AND made.tool_name = t.tool_name AND coalesce(made.started_at <= t.started_at, true)
+              WHERE kind = 'tool_seen' GROUP BY trace_id)
             SELECT lower(hex(trace_id)) AS trace_id, lower(hex(any_value(run_id))) AS run_id,
             coalesce(max(name) FILTER (kind = 'run'),
-              arg_min(name, coalesce(started_at, recorded_at)) FILTER (kind = 'span'), max(name) FILTER (kind = 'process'))
+              arg_min(name, coalesce(started_at, recorded_at)) FILTER (kind = 'span'), max(name) FILTER (kind = 'process'),
+              arg_min(name, started_at) FILTER (kind IN ('llm_call', 'tool_call') AND capture_source IN ('otel', 'openinference')))
               AS name,
             min(started_at) AS started_at, max(coalesce(ended_at, started_at)) AS ended_at,
             coalesce(max(duration_ms) FILTER (kind = 'run'),
@@ -176,9 +158,7 @@ VIEWS: dict[str, View] = {
             max(exit_code) AS exit_code,
             count(*) FILTER (kind = 'llm_call') AS llm_calls,
             count(*) FILTER (kind = 'llm_call' AND status = 'error') AS llm_errors,
-            count(*) FILTER (kind = 'tool_call' OR kind = 'tool_seen' AND NOT EXISTS (SELECT 1 FROM own made WHERE made.kind = 'tool_call'
-              AND made.trace_id = own.trace_id AND made.tool_name = own.tool_name
-              AND coalesce(made.started_at <= own.started_at, true))) AS tool_calls,
+            count(*) FILTER (kind = 'tool_call') + coalesce(any_value(seen.tools), 0) AS tool_calls,
             count(*) FILTER (kind = 'http_call' AND operation IS NULL) AS http_calls,
             sum(tokens_in) FILTER (kind = 'llm_call') AS tokens_in, sum(tokens_out) FILTER (kind = 'llm_call') AS tokens_out,
             sum(cost_usd) FILTER (kind = 'llm_call') AS cost_usd,
@@ -193,7 +173,7 @@ VIEWS: dict[str, View] = {
             any_value(code_version) AS code_version,
             count(*) FILTER (kind = 'process') AS processes, count(*) FILTER (kind = 'gap') AS gaps,
             count(*) FILTER (kind = 'run') > 0 AS is_run, max(sample_weight) AS sample_weight
-            FROM own GROUP BY trace_id
+            FROM own LEFT JOIN seen USING (trace_id) GROUP BY trace_id
             HAVING count(*) FILTER (kind <> 'process') > 0""",
         {
             "is_run": "the trace is a command under `fr record`, which `fr replay` can run again",
@@ -209,6 +189,14 @@ VIEWS: dict[str, View] = {
             "cost_usd": "sum over calls whose cost is known; NULL when none is",
         },
     ),
+    "requests": View(
+        "one row per request that was served inside of fr_recorder.middleware",
+        f"""SELECT {pick(IDENTITY, "request_method request_route http_status ext_trace_id ext_span_id", WHOSE, TRUTH)}
+            FROM all_events WHERE kind = 'span' AND request_method IS NOT NULL""",
+        {},
+    ),
+    **FACT_VIEWS,
+    "snapshots": SNAPSHOTS,
     "events": View(
         "every row of the store, with all columns; ids are 16 or 8 raw bytes here",
         "SELECT * FROM all_events",

@@ -1,4 +1,4 @@
-"""The generated part of ``FORMAT.md``: the tables of columns and kinds, and the dictionaries of the journal.
+"""The generated part of ``FORMAT.md``: the tables of columns, kinds and facts, and the dictionaries of the journal.
 
 ``python -m fr_schema.document FILE`` puts them in place.
 
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from .columns import BLOB_COLUMNS, EVENT_COLUMNS, KINDS, Column
+from .fact_rows import FACT_KINDS
 from .frame_dictionary import DICTIONARIES
 
 __all__ = ["generated", "with_generated"]
@@ -29,7 +30,24 @@ def _columns(columns: Sequence[Column]) -> str:
 def generated() -> dict[str, str]:
     """The generated blocks by name."""
     kinds = "\n".join(["| kind | one row is |", "|---|---|", *(f"| `{kind}` | {doc} |" for kind, doc in KINDS.items())])
-    return {"events": _columns(EVENT_COLUMNS), "blobs": _columns(BLOB_COLUMNS), "kinds": kinds, "dictionaries": _dictionaries()}
+    return {
+        "events": _columns(EVENT_COLUMNS),
+        "blobs": _columns(BLOB_COLUMNS),
+        "kinds": kinds,
+        "facts": _facts(),
+        "dictionaries": _dictionaries(),
+    }
+
+
+def _facts() -> str:
+    """What each kind of fact fills."""
+    rows = ((f"`{name}`", kind.value, _names((*kind.columns, *kind.content)), _names(kind.detail)) for name, kind in FACT_KINDS.items())
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(["| kind | `fact_value` | further columns | `detail` |", "|---|---|---|---|", *lines])
+
+
+def _names(names: Sequence[str]) -> str:
+    return " ".join(f"`{name}`" for name in names)
 
 
 def _dictionaries() -> str:

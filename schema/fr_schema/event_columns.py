@@ -7,7 +7,7 @@ from typing import Any
 
 from .cells import json_cell
 
-__all__ = ["http_columns", "http_replay_level", "tool_columns", "tool_replay_level"]
+__all__ = ["context_columns", "http_columns", "http_replay_level", "process_columns", "tool_columns", "tool_replay_level"]
 
 Row = dict[str, Any]
 Event = Mapping[str, Any]
@@ -15,6 +15,36 @@ Event = Mapping[str, Any]
 
 def _ids(parts: Iterable[str]) -> list[bytes]:
     return [bytes.fromhex(part) for part in parts]
+
+
+_LABELS = {
+    "session": "session_id",
+    "task": "task_id",
+    "user": "user_ref",
+    "tenant": "tenant_id",
+    "agent": "agent_name",
+    "agent_version": "agent_version",
+    "tags": "tags",
+}
+_FOREIGN = {"ext_trace": ("ext_trace_id", 16), "ext_span": ("ext_span_id", 8)}
+
+
+def context_columns(context: Event) -> Row:
+    """The columns of what the application said of a trace, and of the foreign trace that it goes on."""
+    row: Row = {column: context[label] for label, column in _LABELS.items() if label in context}
+    for label, (column, size) in _FOREIGN.items():
+        if label in context:
+            row[column] = _id_of(context[label], size)
+    return row
+
+
+def _id_of(text: Any, size: int) -> bytes | None:
+    """An id in hex; None for what is none."""
+    try:
+        found = bytes.fromhex(text)
+    except (TypeError, ValueError):
+        return None
+    return found if len(found) == size else None
 
 
 def http_columns(begin: Event, end: Event, request_parts: Sequence[str] | None) -> Row:
@@ -63,6 +93,32 @@ def tool_columns(begin: Event, end: Event) -> Row:
         "tool_result_bytes": end.get("len"),
         "tool_result_form": end.get("form"),
     }
+
+
+def process_columns(header: Event, closed: Event | None, program: Mapping[str, Mapping[str, str]]) -> Row:
+    """The columns of a process's row; ``closed`` is None while it has not ended in order."""
+    ended = closed["at"] if closed else None
+    return {
+        "span_id": bytes.fromhex(f"{0xFFFF_0000_0000_0000 | header.get('pid', 0):016x}"),
+        "name": header.get("argv0"),
+        "lane": header.get("lane"),
+        "capture_source": "sdk",
+        "status": "ok" if closed else "open",
+        "ended_at": ended,
+        "duration_ms": (ended - header["started"]) / 1000 if ended else None,
+        "interpreter": json_cell({k: header[k] for k in ("executable", "python") if k in header}),
+        "packages": _pairs(program, "packages"),
+        "code_files": _pairs(program, "code"),
+        "input_files": _pairs(program, "files"),
+        "seams": _pairs(program, "seams"),
+        "scope": header.get("scope"),
+        "code_diff": header.get("code_diff"),
+        "container": json_cell(header["container"]) if header.get("container") else None,
+    }
+
+
+def _pairs(program: Mapping[str, Mapping[str, str]], name: str) -> list[tuple[str, str]] | None:
+    return list(program[name].items()) if program.get(name) else None
 
 
 def http_replay_level(row: Row, *, ended: bool) -> tuple[str, list[str] | None]:

@@ -14,6 +14,8 @@
       manifests/<writer>/<seq>-<n>.heartbeat   says that the writer lives while journal <seq> is not sealed; n from 0, four digits
       maintenance.lock                         locked by what rewrites or deletes
       quarantine/                              what could not be read, kept, never deleted by the tools
+      policies/<digest>.json                   redaction policies that runs were recorded under
+      collect/pending.spool                    signals that fr collect has acknowledged and not yet made rows of
 
 ``<seq>`` is six digits. A segment (one writer, one seq) is sealed once its manifest exists; until then
 the journal is the truth and Parquet files of the same name are ignored.

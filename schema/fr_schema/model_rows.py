@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from . import providers
 from .canonical import sha256_of_list, sha256_of_value, shape_sha256, tools_sha256
 from .cells import json_cell
+from .client_facts import host_of, sdk_of
 from .fold import Blob
 from .ids import BLOB_ID_BYTES, derived_blob_id, record_id
-from .parts import ELEMENT_KINDS, VALUE_KINDS
+from .parts import ELEMENT_KINDS, GLUE, VALUE_KINDS
 from .prices import cost_of
 from .providers.conversation import ShownCall, ShownResult, shown_tools
 from .providers.model import Decoded, Element, Exchange
@@ -25,6 +26,9 @@ Row = dict[str, Any]
 Keep = Callable[[bytes, str, bytes, str, int, str | None], None]
 
 _OWN_TEXT = frozenset((*ELEMENT_KINDS.values(), *VALUE_KINDS.values(), "large"))
+_PIECES = frozenset((GLUE, "value", "request"))
+"""Kinds of parts that are stretches of a request."""
+
 _MARK = "\ue000fr:"
 _CACHED_ELEMENTS = 20_000
 _DECODER = json.JSONDecoder(strict=False)
@@ -67,9 +71,9 @@ class ModelReader:
         if endpoint is None:
             if providers.is_telemetry(url):
                 row["operation"] = "telemetry"
-            row["server_address"] = _host_of(url)
+            row["server_address"] = host_of(url)
             return
-        row["server_address"] = _host_of(url)
+        row["server_address"] = host_of(url)
         exchange = self._exchange(row)
         decoded = providers.decode(exchange)
         if decoded is None:
@@ -116,7 +120,7 @@ class ModelReader:
             blob = self._blob(part)
             if blob is None:
                 return None, {}
-            if blob.kind in _OWN_TEXT:
+            if blob.kind in _OWN_TEXT or (len(parts) > 1 and _is_element(blob)):
                 texts.append(f'"{_MARK}{len(elements)}"')
                 elements.append(Element(self._element(part, blob)[0], part))
             else:
@@ -171,7 +175,7 @@ class ModelReader:
         row["ratelimit"] = _json(decoded.ratelimit)
         if decoded.response_format is not None:
             row["response_format_sha256"] = bytes.fromhex(sha256_of_value(decoded.response_format))
-        row["sdk_name"], row["sdk_version"] = _sdk(exchange)
+        row["sdk_name"], row["sdk_version"] = sdk_of(exchange.request_headers)
         if decoded.error_type is not None:
             row["error_type"], row["error_message"] = decoded.error_type, decoded.error_message
             row["status"] = "error"
@@ -199,6 +203,9 @@ class ModelReader:
             data = decoded.system_prompt.encode("utf-8", "surrogatepass")
             row["system_prompt_sha256"] = hashlib.sha256(data).digest()
             row["system_prompt_blob"] = self._derive(row, "system_prompt", data, self._system_source(row, decoded, exchange))
+        tools = [self._hash_of(element) for element in exchange.lists.get("tools", ())]
+        if tools or decoded.system_prompt is not None:
+            row["prefix_sha256"] = bytes.fromhex(sha256_of_list([*tools, (row["system_prompt_sha256"] or b"").hex()]))
 
     def _system_source(self, row: Row, decoded: Decoded, exchange: Exchange) -> bytes:
         """What the system prompt's blob id is derived from: the parts that hold it, so that equal prompts share one blob."""
@@ -271,7 +278,7 @@ class ModelReader:
         if last["ttft_ms"] is not None:
             row["ttft_ms"] = last["ttft_ms"] + (last["started_at"] - started) / 1000
         row["attempts"] = last["attempt_no"]
-        row["served_by"] = None if row["status"] != "ok" else "primary" if (last["attempt_no"] or 1) == 1 else "retry"
+        row["served_by"] = _served_by(row["status"], last["attempt_no"] or 1, last["served_by"])
         row["record_id"] = bytes.fromhex(record_id(row["writer_id"], row["seq"] * 4 + 1, row["recorded_at"]))
         return row
 
@@ -365,7 +372,7 @@ class ModelReader:
             "tokens_reasoning": usage.get("reasoning_tokens"),
             "attempts": 1,
             "attempt_no": 1,
-            "served_by": "primary" if row["status"] == "ok" else None,
+            "served_by": _served_by(row["status"], 1, row["served_by"]),
         }
         request = self._packed_json(begin.get("args"))
         if isinstance(request, dict):
@@ -407,6 +414,16 @@ _SHARED_BY_SHOWN = (
 )
 
 
+def _is_element(blob: Blob) -> bool:
+    """True for an element of a request that was stored first as something else, such as the result of a tool that is a message."""
+    return blob.kind not in _PIECES and blob.data[:1] == b"{" and blob.data[-1:] == b"}"
+
+
+def _served_by(status: str, attempts: int, said: str | None) -> str | None:
+    """What served a call; ``said`` by the program, which alone knows of its fallbacks."""
+    return None if status != "ok" else said or ("primary" if attempts == 1 else "retry")
+
+
 def _is_mark(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(_MARK)
 
@@ -424,19 +441,3 @@ def _typed(name: str, value: Any) -> Any:
     if name in ("seed", "max_output_tokens"):
         return value if isinstance(value, int) else None
     return str(value)
-
-
-def _host_of(url: str) -> str | None:
-    rest = url.partition("://")[2]
-    return rest.partition("/")[0].rpartition("@")[2] or None
-
-
-def _sdk(exchange: Exchange) -> tuple[str | None, str | None]:
-    """Name and version from the user agent's first product, such as ``OpenAI/Python 3.54.0``."""
-    agent = next((v for k, v in exchange.request_headers if k.lower() == "user-agent"), "")
-    version = next((v for k, v in exchange.request_headers if k.lower() == "x-stainless-package-version"), None)
-    name, _, rest = agent.partition("/")
-    if version is not None:
-        return name or None, version
-    first = rest.split()[0] if rest.split() else None
-    return name or None, first

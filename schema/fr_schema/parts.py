@@ -14,7 +14,7 @@ import json
 from json.decoder import scanstring  # type: ignore[attr-defined]  # the C scanner behind json.loads, in the library since 2.6
 from typing import Any, NamedTuple
 
-__all__ = ["ELEMENT_KINDS", "GLUE", "VALUE_KINDS", "ListCursor", "Segment", "cut_body", "cut_list"]
+__all__ = ["ELEMENT_KINDS", "GLUE", "VALUE_KINDS", "ListCursor", "Segment", "byte_offset", "cut_body", "cut_list"]
 
 GLUE = "glue"
 
@@ -65,6 +65,15 @@ class ListCursor(NamedTuple):
     key: str
     segments: int
     offset: int
+
+
+def byte_offset(text: str, body: bytes, offset: int) -> int:
+    """Where a character stands in ``body``, which ``text`` was decoded from. Only the shorter side is encoded: wide text takes long."""
+    if len(text) == len(body):
+        return offset
+    if 2 * offset < len(text):
+        return len(text[:offset].encode())
+    return len(body) - len(text[offset:].encode())
 
 
 def cut_body(text: str) -> tuple[list[Segment], ListCursor | None] | None:

@@ -31,19 +31,23 @@ Row = dict[str, Any]
 WITHHELD = (
     *("error_message", "request_url", "request_headers", "response_headers", "params_sent", "params_echoed", "tool_choice", "safety"),
     *("deliveries", "decision_label", "argv", "cwd", "env", "input_files", "redactions"),
+    *("reason", "detail", "document_ids", "retrieved_ids"),
 )
 """Columns that can hold what people wrote, or tell its words by their lengths (``deliveries``)."""
 
 _CLEAR_KINDS = frozenset(("gap", "hold", "expiry", "erasure"))
 """Rows that we write ourselves: what they say is ours."""
 
-TENANT_HASHES = ("params_sha256", "response_format_sha256", "system_prompt_sha256", "tools_sha256", "response_shape_sha256")
+TENANT_HASHES = (
+    *("params_sha256", "response_format_sha256", "system_prompt_sha256", "tools_sha256", "response_shape_sha256"),
+    *("prefix_sha256", "document_hashes", "config_sha256"),
+)
 """Hashes that are compared across subjects: keyed with the tenant scope's key."""
 
 OWN_HASHES = ("messages_sha256", "message_hashes", "output_sha256")
 """Hashes over what a subject said or was told: keyed with the key of the row's own scope."""
 
-EVENT_KEYS = frozenset(("url", "headers", "rheaders", "msg", "label", "facts", "del", "redactions", "files"))
+EVENT_KEYS = frozenset(("url", "headers", "rheaders", "msg", "label", "facts", "del", "redactions", "files", "links"))
 """Keys of a journal's events that hold what the withheld columns are made of."""
 
 

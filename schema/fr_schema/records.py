@@ -13,6 +13,7 @@ __all__ = [
     "BeginEvent",
     "CloseEvent",
     "EndEvent",
+    "FactEvent",
     "GapEvent",
     "HeaderEvent",
     "OutputEvent",
@@ -50,6 +51,8 @@ class HeaderEvent(TypedDict, total=False):
     region: str | None
     code_version: str | None
     code_dirty: bool | None
+    code_diff: str | None
+    container: dict[str, str]
     resumed: bool
 
 
@@ -63,6 +66,10 @@ class BeginEvent(TypedDict, total=False):
     there); or ``body`` in full. ``call attempt cause
     backoff call_at`` tie attempts together.
     Tools: ``tool side args(parts) call_id tool_kind``. Decisions: ``label data(parts)``.
+
+    Exchanges and calls of hand-made clients: ``links`` tells which of the program's own facts it has to do with: ``prompts``, a list of
+    ``[span, name@version]``, and ``docs``, one of ``[span, document id]``, whose texts the request holds; ``config`` and ``flags`` in
+    force, by name.
     """
 
     t: Literal["begin"]
@@ -105,6 +112,28 @@ class EndEvent(TypedDict, total=False):
     err: str | None
     msg: str | None
     redactions: list[Redaction]
+    rstatus: str
+
+
+class FactEvent(TypedDict, total=False):
+    """A fact that only the program can tell, with the keys of a begin; ``kind`` is one of :data:`fr_schema.fact_rows.FACT_KINDS`.
+
+    ``facts`` holds values by column, ``parts`` lists of parts by column, ``documents`` a list of parts for each document. ``about``
+    says that it is about the model call before it; ``elsewhere`` that its trace was named, and need not be of this run.
+    """
+
+    t: Literal["point"]
+    n: int
+    span: str
+    trace: str
+    kind: str
+    at: int
+    name: str | None
+    facts: dict[str, Any]
+    parts: dict[str, list[str]]
+    documents: list[list[str]]
+    about: str
+    elsewhere: bool
     rstatus: str
 
 

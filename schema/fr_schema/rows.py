@@ -13,7 +13,8 @@ from .blob_rows import SealBlob, blob_row, locked_blob_row
 from .cells import fit_event_row, json_cell
 from .clock_sources import CLOCKS, CUT
 from .columns import EVENT_COLUMNS
-from .event_columns import http_columns, http_replay_level, tool_columns, tool_replay_level
+from .event_columns import context_columns, http_columns, http_replay_level, process_columns, tool_columns, tool_replay_level
+from .fact_rows import FACT_KINDS, LAST_CALL, fact_columns, link_columns, tie_to_calls
 from .fold import Blob, FoldedJournal, Span, keep_blob
 from .frames import Damage
 from .ids import derived_blob_id, is_trace_id, record_id, trace_of_writer
@@ -26,17 +27,6 @@ Row = dict[str, Any]
 BlobLookup = Callable[[bytes], Blob | None]
 
 _EMPTY_EVENT: Row = {column.name: None for column in EVENT_COLUMNS}
-
-_LABELS = {
-    "session": "session_id",
-    "task": "task_id",
-    "user": "user_ref",
-    "tenant": "tenant_id",
-    "agent": "agent_name",
-    "agent_version": "agent_version",
-    "tags": "tags",
-    "ext_trace": "ext_trace_id",
-}
 
 _AT_ONCE = 65_536
 
@@ -65,6 +55,7 @@ class RowBuilder:
         self._derived_for_other_days: dict[tuple[bytes, str], Blob] = {}
         self._rows: list[Row] = []
         self._unfit: list[Damage] = []
+        self._about_last_call: list[Row] = []
         self._models = ModelReader(self.blob, self._keep, self._earlier)
         self._base = self._row_base()
 
@@ -101,7 +92,7 @@ class RowBuilder:
 
     def event_rows(self) -> list[Row]:
         """All rows of the events table, in the order of their sequence numbers. What cannot be made into a row becomes a gap."""
-        self._rows, self._unfit = [], []
+        self._rows, self._unfit, self._about_last_call = [], [], []
         if self._header and not self._continued:
             self._guarded("the header", self._process_row)
         calls: dict[tuple[str, str], list[Row]] = {}
@@ -119,6 +110,7 @@ class RowBuilder:
             self._guarded(f"event {event['n']}", self._point_row, event, salvaged)
         self._read_rows()
         self._output_rows()
+        self._guarded("what facts are about", tie_to_calls, self._rows, self._about_last_call)
         self._rows = [row for row in self._rows if self._guarded(f"record {row['seq']}", self._fits, row)]
         self._damage_rows()
         return sorted(self._rows, key=lambda row: (row["seq"], row["kind"] == "llm_call"))
@@ -195,7 +187,7 @@ class RowBuilder:
         # The number of the end where there is one: a later file may hold the end of a begin that is sealed already.
         row = self._new_row(kind, "end" if end else "begin", begin["trace"], (end or begin)["n"], begin["at"])
         context = begin.get("ctx") or {}
-        row |= {column: context[label] for label, column in _LABELS.items() if label in context}
+        row |= context_columns(context)
         row |= {
             "span_id": bytes.fromhex(begin["span"]),
             "parent_span_id": bytes.fromhex(begin["parent"]) if begin.get("parent") else None,
@@ -245,11 +237,13 @@ class RowBuilder:
         row["replay_level"], row["replay_missing"] = http_replay_level(row, ended=span.end is not None)
         self._rows.append(row)
         if row["call_span_id"] is not None:
-            self._guarded(f"the model columns of span {begin['span']}", self._fill_model_columns, row, begin.get("call_at", begin["at"]))
+            self._guarded(f"the model columns of span {begin['span']}", self._fill_model_columns, row, begin)
         return row
 
-    def _fill_model_columns(self, row: Row, call_started_at: int) -> None:
-        self._models.fill(row, call_started_at=call_started_at)
+    def _fill_model_columns(self, row: Row, begin: dict[str, Any]) -> None:
+        self._models.fill(row, call_started_at=begin.get("call_at", begin["at"]))
+        if row["kind"] == "llm_attempt":
+            row |= link_columns(begin)
         self._rows += self._models.shown_tool_rows(row)
 
     def _tool_row(self, span: Span) -> Row:
@@ -262,6 +256,7 @@ class RowBuilder:
         row["replay_level"], row["replay_missing"] = tool_replay_level(row, end)
         self._rows.append(row)
         if begin["kind"] == "llm_call":
+            self._guarded(f"the links of span {begin['span']}", lambda: row.update(link_columns(begin)))
             self._guarded(f"the model columns of span {begin['span']}", self._models.fill_hand_made, row, begin, end)
         return row
 
@@ -291,31 +286,18 @@ class RowBuilder:
 
     def _process_row(self) -> None:
         header, closed, program = self._header, self._folded.closed, self._folded.program
-        if header.get("role") == "launcher" or header.get("resumed"):
+        if header.get("role") is not None or header.get("resumed"):
             return
         row = self._new_row("process", "end" if closed else "begin", header["trace"], header.get("n", 0), header["started"])
-        ended = closed["at"] if closed else None
-        row |= {
-            "span_id": bytes.fromhex(f"{0xFFFF_0000_0000_0000 | header.get('pid', 0):016x}"),
-            "name": header.get("argv0"),
-            "lane": header.get("lane"),
-            "capture_source": "sdk",
-            "status": "ok" if closed else "open",
-            "ended_at": ended,
-            "duration_ms": (ended - header["started"]) / 1000 if ended else None,
-            "interpreter": json_cell({k: header[k] for k in ("executable", "python") if k in header}),
-            "packages": list(program["packages"].items()) if program.get("packages") else None,
-            "code_files": list(program["code"].items()) if program.get("code") else None,
-            "input_files": list(program["files"].items()) if program.get("files") else None,
-            "seams": list(program["seams"].items()) if program.get("seams") else None,
-            "scope": header.get("scope"),
-        }
+        row |= process_columns(header, closed, program)
         self._rows.append(row)
 
     def _point_row(self, event: dict[str, Any], salvaged: bool) -> None:
         if event["t"] == "gap":
             row = self._new_row("gap", "point", event["trace"], event["n"], event["at"])
             row |= {"span_id": bytes(8), "capture_source": "sdk", "lost_before": event["lost"], "error_message": event.get("reason")}
+        elif event.get("kind") in FACT_KINDS:
+            row = self._fact_row(event, salvaged)
         else:
             row = self._span_row("decision", Span(event, None, None, salvaged))
             row |= {
@@ -327,6 +309,17 @@ class RowBuilder:
             }
         row["salvaged"] = salvaged
         self._rows.append(row)
+
+    def _fact_row(self, event: dict[str, Any], salvaged: bool) -> Row:
+        row = self._span_row(event["kind"], Span(event, None, None, salvaged))
+        row |= {"phase": "point", "capture_source": "sdk", "status": None, "name": event.get("name")}
+        if event.get("elsewhere"):
+            # It is about a trace that need not be of this run.
+            row["run_id"] = None
+        row |= fact_columns(event, lambda parts, kind: self._whole(list(parts or ()), kind, event["trace"], event["at"]), self.blob)
+        if event.get("about") == LAST_CALL:
+            self._about_last_call.append(row)
+        return row
 
     def _read_rows(self) -> None:
         for (trace, lane, source), reads in self._folded.reads.items():
@@ -416,7 +409,11 @@ _RUN_COLUMNS: dict[str, Callable[[Any], Any]] = {
     "seeds": json_cell,
     "code_version": str,
     "code_dirty": bool,
+    "code_diff": str,
     "exit_code": int,
+    "request_method": str,
+    "request_route": str,
+    "http_status": int,
     "links": list,
 }
 

@@ -58,13 +58,15 @@ BUDGETS = (
         "latency added to a 30 KB call, median",
         150,
         "µs",
-        "most of it is the wait for the answer's frame, which is the promise that kill -9 loses nothing. To redact, hash, compress "
-        f"and write a 2 KB answer takes the writer 90 µs back to back and about 200 here: {_COLD}. Waking the writer, waking the "
-        "caller and taking note of the request come to that. Pinned to one processor it was no less, so it is not the way between two "
-        "of them. Waking the writer when the answer's headers come, before its body, was tried: the hand-over then took longer. "
-        "Encoding on the caller's thread would save at most the hand-over, and cost that thread what it now waits for; the write "
-        "itself has to stay on another thread, for a disk may hang. As far as we can see, meeting the budget takes handing the answer "
-        "over unredacted to memory that outlives the process, and redacting it in another process.",
+        "most of it is the wait for the answer's frame, which is the promise that kill -9 loses nothing: 340 µs on a machine with other "
+        "work. To redact, hash, compress and write a 2 KB answer takes the writer 250 of these, and 95 back to back: "
+        f"{_COLD}. The way to the writer's thread is 35, the way back 15; taking note of the request is another 28, of the answer's "
+        "headers 8, and the rest is what the caller's thread loses (below). Pinned to one processor it was no less. Waking the writer "
+        "when the answer's headers come, before its body, was tried: the hand-over then took longer. Encoding answers of less than "
+        "16 KB on the caller's thread, while the writer is idle, was tried, with the write, which may not stay there, for a disk may "
+        "hang: the hand-over was saved, the encoding took 300 in place of 250, the latency was the same, and the caller's CPU 250 µs "
+        "more. As far as we can see, meeting the budget takes handing the answer over unredacted to memory that outlives the process, "
+        "and redacting it in another process.",
     ),
     Budget(
         "survival.on_record",
@@ -80,19 +82,21 @@ BUDGETS = (
         "CPU added on the caller's thread, median",
         60,
         "µs",
-        "the recorder's Python on the caller's thread takes 6 µs a call in a loop, but its 30 functions are cold here as well, and "
-        "the caller wakes the writer twice and is woken once. The rest is not the recorder's code: a thread that did unrelated JSON "
-        "work meanwhile, in its place, cost the caller 80 and 110 µs in two runs, which looks like the caches that both share. In a "
-        "growing conversation, whose answers are one line, it was 46 on a quiet machine.",
+        "in a loop around a transport that answers at once, the recorder's 53 calls in Python on the caller's thread take 20 µs, of it "
+        "3 for the program's line and 4 for the answer's stream. In a live call they take 62, with waking the writer twice and being "
+        "woken: 27 before the request leaves, 8 at the answer's headers, 27 at its end. The rest is not the recorder's code: a thread "
+        "that did unrelated JSON work meanwhile, in its place, cost the caller 80 and 110 µs in two runs, which looks like the caches "
+        "and the interpreter that both share. In a growing conversation, whose answers are one line, it was between 46 and 104.",
     ),
     Budget(
         "live_call.added_process_us",
         "CPU added to the process, fresh 30 KB prompt, redaction included",
         700,
         "µs",
-        "back to back the writer's work is 660 µs: cutting the prompt at message borders 85, redacting its texts about 190 (of it 45 "
+        "back to back the writer's work is 620 µs: cutting the prompt at message borders 85, redacting its texts about 180 (of it 45 "
         "in re2, which takes 39 for one rule alone), hashing and storing 42 parts about 110, compressing and writing two frames 130, "
-        f"the JSON of two events 30, the answer 60, the rest is Python between these. It is 1,050 to 1,200 here: {_COLD}. The "
+        "the JSON of two events 30, the answer 60, the rest is Python between these. Other levels and parameters of zstd save 12 µs at "
+        f"the most, for a third more on disk. It is 1,050 to 1,200 here: {_COLD}. The "
         "fdatasync every 50 ms, in a thread of its own, is another 60 to 80 a call, and the caller's own loss (above) counts here as "
         "well.",
     ),
@@ -207,7 +211,8 @@ BUDGETS = (
         "400-turn conversation (285 MB raw) in its open journal",
         0.75,
         "MB",
-        "0.65 MB of it is the text, each frame compressed by itself, and 0.05 the lists of parts that are written in full every 64 calls. "
+        "0.65 MB of it is the text, each frame compressed by itself (0.90 MB in all at level 5 of zstd, which takes three times as long, "
+        "and 0.89 at level 19), and 0.05 the lists of parts that are written in full every 64 calls. "
         "The rest, 590 bytes a call, is the two events: six random ids and hashes, which do not compress, times, headers, frame headers.",
         digits=3,
     ),

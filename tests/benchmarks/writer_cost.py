@@ -87,8 +87,8 @@ class Bench:
 
     def __init__(self, folder: str) -> None:
         from fr_recorder import recorder
-        from fr_recorder.context import TraceContext
         from fr_recorder.crossings import RecordingBackend
+        from fr_recorder.trace_context import TraceContext
 
         started = recorder.start(recorder.Config(folder))
         if started is None:

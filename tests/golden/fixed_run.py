@@ -17,14 +17,17 @@ from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 
+from fact_rig import in_context, in_lane
 from recorder_rig import CHAT_URL, JSON_HEADERS, NEXT_DAY_TRACE, NOON_MS, TRACE, Rig
 
 from fr_recorder import crossings, real, session
 from fr_recorder.api import _Point
 from fr_recorder.boundary import ToolCall
-from fr_recorder.context import TraceContext
 from fr_recorder.crossings import RecordedHttp, RecordedTool
+from fr_recorder.facts import put_fact
 from fr_recorder.lanes import Lane
+from fr_recorder.request_links import request_links
+from fr_recorder.trace_context import TraceContext
 from fr_recorder.values import pack
 
 WRITER = "w00000000001-aaaaaa-7-00000001"
@@ -136,6 +139,11 @@ class _Recorder:
         self.rig.put_begin(crossing, 0)
         return crossing
 
+    def fact(self, kind: str, name: str | None, **told: Any) -> None:
+        """A fact that the program tells."""
+        with in_context(self.context), in_lane(self.rig.lane):
+            put_fact(kind, name, into=SimpleNamespace(trace=TRACE, labels={}, writer=self.rig), **told)
+
     def point(self, kind: str, name: str) -> _Point:
         """A span or decision."""
         recorder: Any = SimpleNamespace(writer=self.rig)
@@ -177,14 +185,28 @@ def record_into(folder: Path) -> Rig:
     decision = does.point("decision", "escalate")
     decision.data = pack({"why": "order not found", "tries": 2})
     rig.put_begin(decision, 0)
+    does.fact(
+        "compensation", None, facts={"fact_value": "json_repair"}, content={"before_blob": "{", "after_blob": "{}"}, about_last_call=True
+    )
+    does.fact("score", "helpful", facts={"score_value": 4.5, "reason": "asked ann@shop.example"}, by="ann", decision=1)
     rig.write(rig.session.reads({"p0": {"w": [NOON_MS * 1_000_000, NOON_MS * 1_000_000 + 5], "s": [3, 9], "t:fire": [1, 12, 4]}}, TRACE))
     rig.write([rig.encoder.output("stdout", b"first line\nsecond \xff line\n", TRACE), rig.encoder.output("stdin", b"yes\n", TRACE)])
     rig.session.gap(3, "the queue to the writer is full")
+
+    request_links.forget()
+    does.fact("config", "retriever", content={"fact_blob": {"k": 3}})
+    does.fact("flags", None, facts={"flags": {"new_ranker": "true"}})
+    text = str(MESSAGES[0]["content"])
+    does.fact("prompt", "brief", facts={"fact_value": "4"}, content={"after_blob": text, "fact_blob": {"how": "brief"}}, text=text)
+    does.fact(
+        "retrieval", None, facts={"fact_value": "faq"}, content={"fact_blob": "money"}, documents=[{"id": "d1", "text": "é☂", "score": 0.5}]
+    )
 
     across = does.http(request(2, seed=9), lane=Lane("p0/t1"))
     rig.session.rotate()
     does.answer(across, [ANSWER])
     does.answer(does.http(request(2)), [ANSWER[:40]], end="closed")
+    request_links.forget()
     does.answer(does.http(request(1), trace=NEXT_DAY_TRACE), [ANSWER])
     does.http(b"name=value", url="https://tools.example/form?page=2").finish("error", ConnectionResetError(104, "reset by peer"))
     does.answer(does.http(b"\x00\xff not text", url="https://tools.example/raw"), [b""], [], 204)

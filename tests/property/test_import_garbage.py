@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 
 import import_samples as samples
+import otlp_samples
 
 from fr_replay.importing.files import FORMATS, UNFORESEEN, Importer
 from fr_replay.importing.source import SourceError
@@ -32,6 +33,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "claude-code": ("s.jsonl", samples.claude_session()),
     "inspect": ("l.json", {"eval": samples.INSPECT_EVAL, "samples": [samples.inspect_sample()]}),
     "openai-agents": ("t.json", samples.agents_items()),
+    "otlp": ("o.json", otlp_samples.traces(otlp_samples.span({"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}))),
 }
 NAMES = [row.name for row in FORMATS]
 

@@ -21,6 +21,8 @@ REPEATED = [
     "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\nAAAAAAAAAAAAAAAAAAAA\n", "1", "1 ", "4111 1111 ", "4111111111111111 ",
     "+1", "+1415555267 ", "tel. 1", "GB82 WEST ", "://a:b", "://a:b@c ", "aws ", "sk-", "AKIA", "curl -u a:", "<password>", "A1b", "%40",
     "\\", "\\n", '"', "[[fr:", "[[fr:email:k1:abcdefghijklmnop]]", "[", "{", '{"a":', '["a",', "\0", "é", "data: {}\n\n", "--b\r\n",
+    " eyJhZ", "\0QUFB", "QUFB", ";base64,QUFBQUFBQUFBQUFBQUFBQUFB", " H4sIAAAA", "12 34 56 ", "NHS 943 476 5919 ", "tel 030 ", "S1234567D",
+    "AAAAAAAAAAAAAAAAAAAAAAAA", "password | ", "setenv('KEY', 'A1b", "ACCESS_KEY_value: ",
 ]  # fmt: skip
 
 
@@ -73,7 +75,7 @@ def test_any_format_is_linear(unit: str, content_type: str) -> None:
 
 def test_secrets_glued_together_are_linear() -> None:
     """Rounds of looking again are bounded."""
-    assert_linear(glued, lambda text: REDACTOR.text(text, "t"), 1_000_000, 40)
+    assert_linear(glued, lambda text: REDACTOR.text(text, "t"), 500_000, 40)
 
 
 def test_many_deltas_are_linear() -> None:

@@ -9,13 +9,13 @@ import pytest
 from recorder_rig import ANSWER, CHAT_URL, CONTENT_KEY, JSON_HEADERS, TRACE, Rig, header_facts, redactor
 
 from fr_recorder.content import ContentStore
-from fr_recorder.context import TraceContext
 from fr_recorder.crossings import RecordedHttp
 from fr_recorder.encoder import Encoder
 from fr_recorder.journal import Journal
 from fr_recorder.protection import Protection
 from fr_recorder.session import JournalSession
 from fr_recorder.store import mark_encrypted, read_format
+from fr_recorder.trace_context import TraceContext
 
 KEY = "ab" * 32
 OTHER_KEY = "cd" * 32

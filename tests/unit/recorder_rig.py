@@ -9,7 +9,6 @@ from typing import Any
 
 from fr_recorder.boundary import ToolCall
 from fr_recorder.content import ContentStore
-from fr_recorder.context import TraceContext
 from fr_recorder.crossings import RecordedHttp, RecordedTool
 from fr_recorder.encoder import Encoder
 from fr_recorder.journal import Journal
@@ -17,6 +16,7 @@ from fr_recorder.lanes import Lane
 from fr_recorder.redact import Redactor
 from fr_recorder.session import JournalSession
 from fr_recorder.store import open_store
+from fr_recorder.trace_context import TraceContext
 from fr_recorder.values import pack
 from fr_schema.fold import Blob, FoldedJournal, fold_journal
 from fr_schema.ids import uuid7_at

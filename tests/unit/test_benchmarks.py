@@ -23,7 +23,18 @@ from processes import BenchmarkFailed, Upstream, cell_place, run_cell
 from recorders.adapter import AGAIN, BASELINE, RECORDERS, installed
 
 RUNNER = Path(report.__file__).with_name("run.py")
-MEASURES = ("startup", "live_call", "canned", "conversation", "survival", "replay_speed", "replay_big", "clock", "store_load")
+MEASURES = (
+    "startup",
+    "live_call",
+    "canned",
+    "conversation",
+    "survival",
+    "replay_speed",
+    "replay_outcomes",
+    "replay_big",
+    "clock",
+    "store_load",
+)
 
 
 # -- arithmetic

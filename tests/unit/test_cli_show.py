@@ -177,6 +177,7 @@ DECISION_KEYS = (
         "usage",
     ),
     *("timing", "attempts"),
+    *("served_by", "compensations", "links", "facts"),
 )
 
 
@@ -203,7 +204,7 @@ def test_json_of_a_step_is_complete_with_stable_keys(store: Planted, capsys: pyt
 def test_json_of_a_trace_has_all_its_parts(store: Planted, capsys: pytest.CaptureFixture[str]) -> None:
     """Rows of the views under stable keys."""
     found = _json(capsys, store.run)
-    assert tuple(found) == ("trace", "run", "replay", "steps", "tools", "http", "decisions", "spans", "processes", "gaps")
+    assert tuple(found) == ("trace", "run", "replay", "steps", "tools", "http", "decisions", "facts", "spans", "processes", "gaps")
     assert [step["step"] for step in found["steps"]] == [1, 2, 3, 4, 5, 6, 7]
     assert found["run"]["exit_code"] == 0 and found["run"]["argv"][-1].endswith("agent.py")
     assert found["replay"] == {"exchanges": 11, "not_exact": {}}

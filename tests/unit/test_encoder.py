@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from fr_recorder.context import TraceContext
 from fr_recorder.encoder import http_outcome, text_headers
 from fr_recorder.redact import RedactionFailed
 from fr_recorder.redact.redactor import RedactedBody
+from fr_recorder.trace_context import TraceContext
 from fr_recorder.values import pack
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import fr_replay
@@ -154,6 +155,20 @@ def test_an_imported_trace_can_be_checked(tmp_path: Path) -> None:
     found = recheck_trace(store_of_trace(opened, trace), opened, trace)
     opened.close()
     assert (found.requests, found.answers, found.decoded, found.faults, found.by_content) == (1, 1, 1, [], True)
+
+
+def test_first_import_into_a_store_that_is_to_be_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`FR_ENCRYPT` holds for the first content of a store as for all that follows: no word of it is in the clear, and it opens."""
+    monkeypatch.setenv("TEST_KEK", "ab" * 32)
+    monkeypatch.setenv("FR_ENCRYPT", "env:TEST_KEK")
+    monkeypatch.setenv("FR_KEYS", str(tmp_path / "keys"))
+    imported(tmp_path, "vcr", "c.yaml", samples.cassette(samples.interaction()))
+    opened = open_store(str(tmp_path / "store"))
+    assert b"Capital of France" in b"".join(row[0] for row in opened.rows("SELECT data FROM all_blobs")[1])
+    opened.close()
+    files = sorted((tmp_path / "store" / "blobs").rglob("*.parquet"))
+    ciphers = {cell for file in files for cell in pq.read_table(file, columns=["cipher"]).column("cipher").to_pylist()}
+    assert files and ciphers == {"aes-256-gcm"}
 
 
 def test_samples_of_grpc_are_read(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import uuid
 import pytest
 
 from fr_recorder import lanes, randomness
-from fr_recorder.context import TraceContext
 from fr_recorder.crossings import RecordingBackend
+from fr_recorder.trace_context import TraceContext
 from fr_replay.engine.gate import Gate
 from fr_replay.engine.inside import OUTSIDE, BlockLane, Divergence, RaisingVerdicts, TaskLanes
 from fr_replay.engine.verdict import DIVERGED

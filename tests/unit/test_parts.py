@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fr_schema.parts import ELEMENT_KINDS, GLUE, VALUE_KINDS, ListCursor, Segment, cut_body, cut_list
+from fr_schema.parts import ELEMENT_KINDS, GLUE, VALUE_KINDS, ListCursor, Segment, byte_offset, cut_body, cut_list
 
 
 def cut(text: str) -> tuple[list[Segment], ListCursor | None]:
@@ -174,3 +174,10 @@ def test_deep_conversation_of_real_shape() -> None:
     for options in ({}, {"indent": 2}, {"ensure_ascii": False, "separators": (",", ":")}):
         found = [s.value for s in cut(json.dumps({"messages": messages}, **options))[0] if s.kind == "message"]
         assert found == messages
+
+
+@pytest.mark.parametrize("text", ["plain", "", "Kyōto und Ürgüp", "é", "a🙂b🙂c", "\u2028" * 7 + "ascii behind it"])
+def test_byte_offset_is_that_of_the_encoded_text(text: str) -> None:
+    """Whichever side of it is encoded, the bytes before a character are those of the text before it."""
+    body = text.encode()
+    assert [byte_offset(text, body, at) for at in range(len(text) + 1)] == [len(text[:at].encode()) for at in range(len(text) + 1)]

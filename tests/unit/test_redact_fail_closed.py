@@ -34,7 +34,7 @@ class Broken:
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Redactor:
     """A redactor whose engine raises on every text."""
-    monkeypatch.setattr("fr_recorder.redact.redactor.engine_for", lambda disabled, process: Broken())
+    monkeypatch.setattr("fr_recorder.redact.redactor.engine_for", lambda disabled, own, process: Broken())
     return Redactor(bytes(range(32)), "k1")
 
 
@@ -96,7 +96,7 @@ def test_rule_that_raises_fails_the_body(monkeypatch: pytest.MonkeyPatch) -> Non
         raise ZeroDivisionError
 
     monkeypatch.setitem(CHECKS, "email", explode)
-    monkeypatch.setattr("fr_recorder.redact.redactor.engine_for", lambda disabled, process: Engine(disabled))
+    monkeypatch.setattr("fr_recorder.redact.redactor.engine_for", lambda disabled, own, process: Engine(disabled))
     redactor = Redactor(bytes(range(32)), "k1")
     assert redactor.body(b"joe@example.org", "text/plain").status == "failed"
     assert redactor.body(b"no address", "text/plain").status == "clean"

@@ -26,7 +26,8 @@ def tokens_in(value: Any) -> int:
 @pytest.mark.parametrize("name", sorted(FIELDS_BY_NAME))
 def test_named_field_is_replaced_at_any_depth(name: str) -> None:
     """A field of the table loses its value wherever it stands."""
-    value = {"a": [{"b": {name: OPAQUE, "other": "kept"}}]}
+    secret = "0301234567" if FIELDS_BY_NAME[name].least_digits else OPAQUE
+    value = {"a": [{"b": {name: secret, "other": "kept"}}]}
     redacted, hits = REDACTOR.value(value, "v")
     assert is_token(redacted["a"][0]["b"][name])
     assert redacted["a"][0]["b"]["other"] == "kept"

@@ -32,7 +32,7 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
 def test_example_is_found(engine: Engine, number: int, template: str) -> None:
     """Each example is found under the kind of its row, alone and inside a sentence."""
     example = fill(template)
-    for text in (example, f"before it, {example} and behind it"):
+    for text in (example, f"before it, {example} and behind it")[: 1 if RULES[number].pattern.startswith(r"\x00") else 2]:
         assert RULES[number].kind in {found.kind for found in engine.find(text)}, text
 
 
@@ -44,7 +44,8 @@ def test_nearly_every_specimen_is_found() -> None:
     for number, template in EXAMPLES:
         for variant in range(50):
             tried += 1
-            text = f"Some words, then {fill(template, variant)} and more."
+            alone = RULES[number].pattern.startswith(r"\x00")
+            text = fill(template, variant) if alone else f"Some words, then {fill(template, variant)} and more."
             if RULES[number].kind not in {found.kind for found in engine.find(text)}:
                 missed[template] = missed.get(template, 0) + 1
     assert sum(missed.values()) <= tried / 100, missed
@@ -117,10 +118,11 @@ def test_no_match_is_shorter_than_stated() -> None:
 
 
 def test_rule_set_is_as_large_as_promised() -> None:
-    """The first rule set covers well over forty kinds; addresses of machines and wallets are off by default."""
+    """The first rule set covers over two hundred kinds; addresses of machines and wallets are off by default."""
     enabled = {rule.kind for rule in RULES} - DISABLED_BY_DEFAULT
-    assert len(enabled) >= 50
-    assert {"ipv4", "ipv6", "mac_address", "bitcoin_address", "ethereum_address"} == DISABLED_BY_DEFAULT
+    assert len(enabled) >= 200
+    wallets = {f"{name}_address" for name in ("bitcoin", "cardano", "dogecoin", "ethereum", "litecoin", "ripple", "tron")}
+    assert {"ipv4", "ipv6", "mac_address", *wallets} == DISABLED_BY_DEFAULT
 
 
 def test_disabled_kind_is_not_found() -> None:

@@ -100,3 +100,15 @@ def test_secret_beside_a_token_is_found() -> None:
     redacted, hits = redactor.text(f"{token}ann@x.io{token}", "t")
     assert "ann" not in redacted
     assert [hit.detector for hit in hits] == ["email"]
+
+
+@pytest.mark.parametrize("brackets", [0, 1, 31, 32, 33, 500])
+@pytest.mark.parametrize("tail", ["", " and [more] behind"])
+def test_forged_token_is_found_behind_any_number_of_brackets(brackets: int, tail: str) -> None:
+    """The search for tokens goes from bracket to bracket first, and over the whole text where there are many."""
+    text = "a[" * brackets + " [[fr:email:k1:short]]" + tail
+    redacted, hits = Redactor(KEY, "k1").text(text, "body")
+    assert "[[fr:email:k1:short]]" not in redacted
+    assert sum(hit.count for hit in hits) == 1
+    plain = text.replace("[[fr:", "[[fr;")
+    assert Redactor(KEY, "k1").text(plain, "body") == (plain, [])

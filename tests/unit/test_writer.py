@@ -16,7 +16,6 @@ import pytest
 from fr_recorder import writer as writer_module
 from fr_recorder.boundary import ToolCall
 from fr_recorder.content import ContentStore
-from fr_recorder.context import TraceContext
 from fr_recorder.crossings import RecordedHttp, RecordingBackend
 from fr_recorder.encoder import Encoder
 from fr_recorder.journal import Journal
@@ -25,6 +24,7 @@ from fr_recorder.limits import Limits
 from fr_recorder.reads import ReadLog
 from fr_recorder.session import JournalSession
 from fr_recorder.store import open_store
+from fr_recorder.trace_context import TraceContext
 from fr_recorder.writer import Writer
 from fr_replay.store import open_store as open_for_reading
 

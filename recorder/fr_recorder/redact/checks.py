@@ -6,14 +6,14 @@ A check gets the scanned buffer and the secret's place in it, so that it can loo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
+from fr_recorder.redact.checks_identity import IDENTITY_CHECKS, luhn_holds
+from fr_recorder.redact.checks_wallets import WALLET_CHECKS
+from fr_recorder.redact.encoded import ENCODED, is_encoded_text
+from fr_recorder.redact.rule import Buffer, Check
 from fr_recorder.redact.tables import words
 
 __all__ = ["CHECKS", "Check", "card_checksum_holds", "iban_checksum_holds", "is_opaque", "is_placeholder"]
-
-Buffer = bytes | bytearray
-Check = Callable[[Buffer, int, int], bool]
 
 _DIGITS = frozenset(b"0123456789")
 _UPPER = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -58,7 +58,9 @@ def is_opaque(value: bytes) -> bool:
     joined, at about every second character in random text. Random text without any digit counts from 20 characters on and must have
     capitals side by side, which ``PrivateKeyTypes`` has not.
     """
-    if len(value) < 16 or is_placeholder(value) or value[:1] in (b".", b"/", b"~") or value[:4] in (b"http", b"file"):
+    if len(value) < 16 or is_placeholder(value) or value[:1] in (b".", b"~") or value[:4] in (b"http", b"file"):
+        return False
+    if value[:1] == b"/" and not (value[-1:] == b"=" or b"+" in value):
         return False
     value = value[:_ENOUGH]
     characters = set(value)
@@ -85,6 +87,11 @@ def _mixed(buffer: Buffer, start: int, end: int) -> bool:
 def _mixed_case_and_digit(buffer: Buffer, start: int, end: int) -> bool:
     characters = set(buffer[start:end])
     return bool(characters & _DIGITS) and bool(characters & _UPPER) and bool(characters & _LOWER)
+
+
+def _mixed_case(buffer: Buffer, start: int, end: int) -> bool:
+    characters = set(buffer[start:end])
+    return bool(characters & _UPPER) and bool(characters & _LOWER)
 
 
 def _opaque(buffer: Buffer, start: int, end: int) -> bool:
@@ -142,10 +149,25 @@ def _assigned_password(buffer: Buffer, start: int, end: int) -> bool:
 
 
 def _assigned_key(buffer: Buffer, start: int, end: int) -> bool:
+    if b"public" in bytes(buffer[max(0, start - 24) : start]).lower():
+        return False
     value = bytes(buffer[start:end])
     if is_opaque(value) and not _is_called(buffer, end) and not _is_attribute_chain(value):
         return True
     return _assigned(buffer, start, end, shortest=8, digits_alone=False) and not _is_slug(value)
+
+
+def _setting(buffer: Buffer, start: int, end: int) -> bool:
+    """Opaque, or letters and digits mixed that are no name: what stands beside a telling name without ``=`` is often another name."""
+    value = bytes(buffer[start:end])
+    if _POSITION_TOKEN.search(bytes(buffer[max(0, start - 48) : start])) or _is_attribute_chain(value) or _is_called(buffer, end):
+        return False
+    if is_opaque(value):
+        return True
+    if is_placeholder(value) or _is_slug(value) or value[:1] in (b"/", b".", b"$", b"-", b"~") or b"://" in value:
+        return False
+    characters = set(value)
+    return bool(characters & _DIGITS) and bool(characters & _UPPER) and bool(characters & _LOWER)
 
 
 def _is_slug(value: bytes) -> bool:
@@ -210,12 +232,15 @@ def card_checksum_holds(digits: list[int]) -> bool:
     first = digits[0] * 1000 + digits[1] * 100 + digits[2] * 10 + digits[3]
     if not any(low <= first <= high and len(digits) in lengths for low, high, lengths in _CARD_ISSUERS):
         return False
-    doubled = sum(digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2])
-    return (doubled + sum(digits[-1::-2])) % 10 == 0
+    return luhn_holds(digits)
 
 
-def _card(buffer: Buffer, start: int, end: int) -> bool:
-    return card_checksum_holds(_digits_of(buffer, start, end))
+def _card(buffer: Buffer, start: int, end: int) -> bool | int:
+    """The number, or the number without a last group that is another one's (``4111 1111 1111 1111 123``)."""
+    if card_checksum_holds(_digits_of(buffer, start, end)):
+        return True
+    shorter = max(buffer.rfind(b" ", start, end), start)
+    return shorter if card_checksum_holds(_digits_of(buffer, start, shorter)) else False
 
 
 IBAN_LENGTHS: dict[str, int] = {
@@ -237,9 +262,17 @@ def iban_checksum_holds(text: str) -> bool:
     return int("".join(str(int(character, 36)) for character in text[4:] + text[:4])) % 97 == 1
 
 
-def _iban(buffer: Buffer, start: int, end: int) -> bool:
-    text = bytes(buffer[start:end]).replace(b" ", b"").replace(b"-", b"").decode("latin-1").upper()
-    return iban_checksum_holds(text)
+def _iban(buffer: Buffer, start: int, end: int) -> bool | int:
+    """As many characters as the country's numbers have; what the pattern took beyond (``... 5028 EUR``) is not part of it."""
+    wanted = IBAN_LENGTHS.get(bytes(buffer[start : start + 2]).decode("latin-1").upper(), 0)
+    position, text = start, bytearray()
+    while position < end and len(text) < wanted:
+        if buffer[position] not in b" -":
+            text.append(buffer[position])
+        position += 1
+    if buffer[position] in _LETTERS or buffer[position] in _DIGITS or not iban_checksum_holds(text.decode("latin-1").upper()):
+        return False
+    return position
 
 
 def _ssn(buffer: Buffer, start: int, end: int) -> bool:
@@ -269,9 +302,11 @@ def _phone_international(buffer: Buffer, start: int, end: int) -> bool:
         return False
     digits = "".join(chr(byte) for byte in text if byte in _DIGITS)
     if digits.startswith("00"):
-        if len(digits) < 11:
+        if len(digits) < 11 or (len(digits) < 13 and not text.strip(b"0123456789-")):
             return False
         digits = digits[2:]
+    elif text[:3] == b"011":
+        digits = digits[3:]
     if not 8 <= len(digits) <= 15:
         return False
     if digits[0] == "1":
@@ -298,6 +333,14 @@ def _phone_pairs(buffer: Buffer, start: int, end: int) -> bool:
     """Pairs of digits that count up (``01 02 03 04 05``) are bytes, not a telephone number."""
     pairs = bytes(buffer[start:end]).replace(b".", b" ").split(b" ")
     return sum(pair.startswith(b"0") for pair in pairs) < 3
+
+
+def _phone_national(buffer: Buffer, start: int, end: int) -> bool:
+    """Not one digit again and again, and, where it is written as in North America, a number of its plan."""
+    text = bytes(buffer[start:end])
+    digits = "".join(chr(byte) for byte in text if byte in _DIGITS)
+    american = text[3:4] == b" " == text[7:8] and len(digits) == 10 and digits[0] != "0"
+    return len(set(digits)) > 2 and (not american or _is_north_american(digits))
 
 
 def _phone_labelled(buffer: Buffer, start: int, end: int) -> bool:
@@ -327,6 +370,9 @@ def _email(buffer: Buffer, start: int, end: int) -> bool:
 
 
 CHECKS: dict[str, Check] = {
+    ENCODED: is_encoded_text,
+    **IDENTITY_CHECKS,
+    **WALLET_CHECKS,
     "assigned_key": _assigned_key,
     "assigned_password": _assigned_password,
     "assigned_token": _assigned_token,
@@ -335,13 +381,16 @@ CHECKS: dict[str, Check] = {
     "email": _email,
     "iban": _iban,
     "mixed": _mixed,
+    "mixed_case": _mixed_case,
     "mixed_case_and_digit": _mixed_case_and_digit,
     "not_placeholder": _not_placeholder,
     "opaque": _opaque,
     "phone_international": _phone_international,
     "phone_labelled": _phone_labelled,
+    "phone_national": _phone_national,
     "phone_north_american": _phone_north_american,
     "phone_pairs": _phone_pairs,
+    "setting": _setting,
     "ssn": _ssn,
     "url_password": _url_password,
 }

@@ -36,7 +36,7 @@ def _literal_edits(text: str, leaves: Leaves, path: str, tally: Tally) -> list[E
         if behind is not None:
             field, place = field_of(value), member_path(path, leaves.text(value, path, Tally()))
             number = _NUMBER.match(text, behind.end())
-            if number is not None and field is not None and not field.guarded:
+            if number is not None and field is not None and field.covers_number(number[0]):
                 edits.append(Edit(*number.span(), json_literal(leaves.whole(number[0], field.kind, place, tally))))
         covered = behind is None and field is not None and field.covers(value)
         new = leaves.whole(value, field.kind, place, tally) if covered and field is not None else leaves.text(value, place, tally)

@@ -17,6 +17,7 @@ __all__ = [
     "FIELDS_BY_NAME",
     "FIELDS_BY_SUFFIX",
     "HEADERS_KEPT",
+    "NATIONAL_ID",
     "PATHS_IN_ENVIRONMENT",
     "PLAIN_FIELDS",
     "Field",
@@ -28,31 +29,48 @@ __all__ = [
 ]
 
 
+_LONGEST_NUMBER = 40
+
+
 class Field(NamedTuple):
     """What a name tells about its value.
 
     Attributes:
         kind: the kind of token.
         guarded: the name also carries harmless values, so only a value that looks like a generated credential is replaced.
+        least_digits: only a value with so many digits, and with more digits than letters, is replaced; numbers count as they are written.
     """
 
     kind: str
     guarded: bool = False
+    least_digits: int = 0
 
     def covers(self, value: str) -> bool:
         """Whether this value, under such a name, is to be replaced.
 
         One that already holds a token is not judged by its looks again: the token would make words look like a credential.
         """
+        if self.least_digits:
+            digits, letters = sum(map(str.isdigit, value)), sum(map(str.isalpha, value))
+            return "[[fr:" not in value and digits >= self.least_digits and digits > letters and len(value) <= _LONGEST_NUMBER
         if not self.guarded:
             return bool(value)
         return "[[fr:" not in value and is_opaque(value.encode("utf-8", "surrogatepass"))
+
+    def covers_number(self, literal: str) -> bool:
+        """Whether a number, as it is written, is to be replaced under such a name."""
+        return self.covers(literal) if self.least_digits else not self.guarded
 
 
 _PASSWORD = Field("password")
 _API_KEY = Field("api_key")
 _SECRET = Field("secret")
 _TOKEN = Field("access_token")
+_PHONE = Field("phone", least_digits=7)
+_LICENCE = Field("driving_licence_number", least_digits=5)
+NATIONAL_ID = "national_id"
+"""Kind of a national number that nothing but its name gives away."""
+_NATIONAL_ID = Field(NATIONAL_ID, least_digits=6)
 _PERHAPS_TOKEN = Field("access_token", guarded=True)
 _COOKIE = Field("cookie")
 _SIGNATURE = Field("signature")
@@ -125,6 +143,23 @@ FIELDS_BY_NAME: dict[str, Field] = {
     "cardcvc": _CARD_CODE,
     "cardcvv": _CARD_CODE,
     "securitycode": _CARD_CODE,
+    **dict.fromkeys(
+        sorted(words("phone phonenumber phoneno telephone tel mobile mobilenumber mobilephone cellphone homephone workphone")), _PHONE
+    ),
+    **dict.fromkeys(sorted(words("fax whatsapp")), _PHONE),
+    **dict.fromkeys(sorted(words("passport passportnumber passportno passportid")), Field("passport_number", least_digits=6)),
+    **dict.fromkeys(sorted(words("accountnumber bankaccount bankaccountnumber accountno")), Field("bank_account_number", least_digits=7)),
+    **dict.fromkeys(sorted(words("routingnumber abanumber")), Field("us_bank_routing_number", least_digits=9)),
+    "sortcode": Field("uk_sort_code", least_digits=6),
+    **dict.fromkeys(sorted(words("driverslicense driverlicense driverslicensenumber driverlicensenumber")), _LICENCE),
+    **dict.fromkeys(sorted(words("drivinglicence drivinglicencenumber")), _LICENCE),
+    **dict.fromkeys(
+        sorted(words("taxid taxidnumber taxnumber tin steuerid nationalid nationalidnumber nationalinsurancenumber")), _NATIONAL_ID
+    ),
+    **dict.fromkeys(
+        sorted(words("nino socialinsurancenumber nhsnumber aadhaar aadhaarnumber cpf cnpj pesel bsn personnummer")), _NATIONAL_ID
+    ),
+    **dict.fromkeys(sorted(words("tfn taxfilenumber snils curp")), _NATIONAL_ID),
     "otp": Field("one_time_code"),
     "totp": Field("one_time_code"),
     "mfacode": Field("one_time_code"),
@@ -139,6 +174,14 @@ FIELDS_BY_SUFFIX: tuple[tuple[str, Field], ...] = (
     ("secret", _SECRET),
     ("apikey", _API_KEY),
     ("apisecret", _SECRET),
+    ("secretkey", _API_KEY),
+    ("accesskey", _API_KEY),
+    ("encryptionkey", _API_KEY),
+    ("signingkey", _API_KEY),
+    ("masterkey", _API_KEY),
+    ("adminkey", _API_KEY),
+    ("authkey", _API_KEY),
+    ("secrettoken", _SECRET),
     ("privatekey", _PRIVATE_KEY),
     ("accesstoken", _TOKEN),
     ("refreshtoken", _TOKEN),

@@ -8,16 +8,19 @@ from typing import Any
 
 from fr_recorder.redact.edits import Edit, splice, without_overlaps
 from fr_recorder.redact.engine import Engine
+from fr_recorder.redact.fields import NATIONAL_ID
 from fr_recorder.redact.hits import Tally
+from fr_recorder.redact.kept import NOTHING_KEPT, Kept
 from fr_recorder.redact.look import MOST_NESTED, Look
 from fr_recorder.redact.positions import Document, parse_with_places
 from fr_recorder.redact.rules_contact import CONTACT_RULES
+from fr_recorder.redact.rules_identity import IDENTITY_RULES
 from fr_recorder.redact.tables import words
 from fr_recorder.redact.tokens import MARKER_KIND, TokenMaker, is_token
 
 __all__ = ["Leaves", "parse_nested"]
 
-_POINTS_AT_A_PERSON = frozenset(rule.kind for rule in CONTACT_RULES) | {MARKER_KIND}
+_POINTS_AT_A_PERSON = frozenset(rule.kind for rule in (*CONTACT_RULES, *IDENTITY_RULES)) | {MARKER_KIND}
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9\-]{2,24})\s+(\S.*)", re.DOTALL)
 _SCHEMES = words("bearer basic token apikey api-key digest negotiate hmac aws4-hmac-sha256 dpop key bot")
 """HTTP authentication schemes: https://www.iana.org/assignments/http-authschemes, and what vendors use besides."""
@@ -39,17 +42,26 @@ class Leaves:
     Args:
         keys: names of members that hold nothing to replace, and what they tell; shared with looks, which add to them.
         clean: texts in which the engine is known to find nothing.
+        kept: what the policy leaves as it is though it is found.
     """
 
-    def __init__(self, engine: Engine, tokens: TokenMaker, keys: dict[str, object] | None = None, clean: Set[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tokens: TokenMaker,
+        keys: dict[str, object] | None = None,
+        clean: Set[str] = frozenset(),
+        kept: Kept = NOTHING_KEPT,
+    ) -> None:
         self.engine = engine
         self.tokens = tokens
         self._keys: dict[str, object] = {} if keys is None else keys
         self._clean = clean
+        self._kept = kept
 
     def knowing(self, clean: Set[str]) -> Leaves:
         """The same, for texts of which these are known to hold nothing that the engine would find."""
-        return Leaves(self.engine, self.tokens, self._keys, clean)
+        return Leaves(self.engine, self.tokens, self._keys, clean, self._kept)
 
     def is_clean_key(self, key: str) -> bool:
         """Whether a key is known to hold nothing to replace."""
@@ -65,6 +77,8 @@ class Leaves:
         if text in self._clean:
             return edits
         for found in self.engine.find(text):
+            if self._kept.anything and found.kind != MARKER_KIND and self._kept.keeps(found.kind, found.value):
+                continue
             tally.add(path, found.kind)
             edits.append(Edit(found.start, found.end, self.tokens.token(found.kind, found.value)))
         return edits
@@ -101,8 +115,10 @@ class Leaves:
             if is_token(secret):
                 return value
         found = self.engine.find(secret)
-        if len(found) == 1 and found[0].value == secret and found[0].kind not in _POINTS_AT_A_PERSON:
+        if len(found) == 1 and found[0].value == secret and (found[0].kind not in _POINTS_AT_A_PERSON or kind == NATIONAL_ID):
             kind = found[0].kind
+        if self._kept.anything and self._kept.keeps(kind, secret):
+            return value
         tally.add(path, kind)
         return prefix + self.tokens.token(kind, secret)
 

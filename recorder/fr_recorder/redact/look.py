@@ -301,4 +301,4 @@ def _tells(field: Field, item: Any) -> bool:
         return not is_schema(item) or any(example in item for example in EXAMPLE_FIELDS)
     if isinstance(item, list | tuple):
         return bool(item)
-    return isinstance(item, int | float) and not isinstance(item, bool) and not field.guarded
+    return isinstance(item, int | float) and not isinstance(item, bool) and field.covers_number(repr(item))

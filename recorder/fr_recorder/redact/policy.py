@@ -16,17 +16,17 @@ from fr_recorder.redact.rule import Rule
 from fr_recorder.redact.streams import DELTA_FIELDS, DISCRIMINATORS
 from fr_recorder.redact.tokens import NORMALISERS, TOKEN
 
-__all__ = ["VERSION", "policy_id_of"]
+__all__ = ["VERSION", "digest_in", "policy_id_of"]
 
-VERSION = 1
+VERSION = 2
 """To be raised with every change that gives another result for the same rules and names."""
 
 _MODE = "token"
 
 
 @lru_cache(maxsize=16)
-def policy_id_of(engine: str, rules: Sequence[Rule]) -> str:
-    """``fr<version>:<engine>:<8 hex>`` for an engine and the enabled rules."""
+def policy_id_of(engine: str, rules: Sequence[Rule], digest: str = "") -> str:
+    """``fr<version>:<engine>:<8 hex>`` for an engine and the enabled rules, and ``:<digest>`` of a policy's own text behind it."""
     lines = [f"{rule.kind}\t{rule.pattern}\t{rule.gate}\t{rule.check}\t{rule.tail}\t{rule.phase}\t{_MODE}" for rule in rules]
     for name in fields.__all__:
         table = getattr(fields, name)
@@ -39,4 +39,10 @@ def policy_id_of(engine: str, rules: Sequence[Rule]) -> str:
     lines += [f"normal\t{kind}\t{how}" for kind, how in sorted(NORMALISERS.items())]
     lines += [f"stream\t{name}" for name in (*DISCRIMINATORS, *sorted(DELTA_FIELDS))]
     lines.append(TOKEN.pattern.decode())
-    return f"fr{VERSION}:{engine}:{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:8]}"
+    name = f"fr{VERSION}:{engine}:{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:8]}"
+    return f"{name}:{digest}" if digest else name
+
+
+def digest_in(policy_id: str | None) -> str:
+    """The digest of a policy's own text in its id, empty for the default."""
+    return (policy_id or "").partition(":")[2].partition(":")[2].partition(":")[2]

@@ -14,14 +14,16 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from fr_recorder.redact.bodies import EVENT_FORMATS, PATH, BodyScan, event_reader, format_of, look_at_json
 from fr_recorder.redact.clean_texts import CleanTexts
 from fr_recorder.redact.edits import splice_bytes
-from fr_recorder.redact.engine import engine_for
+from fr_recorder.redact.engine import Found, engine_for
 from fr_recorder.redact.fields import header_field
 from fr_recorder.redact.forms import redact_url
 from fr_recorder.redact.headers import content_type_of, redact_argument_list, redact_header, redact_variable
 from fr_recorder.redact.hits import Hit, RedactionFailed, Tally, member_path
+from fr_recorder.redact.kept import Kept
 from fr_recorder.redact.known_headers import TellingHeaders, is_plain_number
 from fr_recorder.redact.leaves import Leaves
 from fr_recorder.redact.policy import policy_id_of
+from fr_recorder.redact.policy_file import RedactionPolicy
 from fr_recorder.redact.rules import DISABLED_BY_DEFAULT
 from fr_recorder.redact.segments import redact_segments
 from fr_recorder.redact.streams import Assembly
@@ -89,15 +91,19 @@ class Redactor:
         key: at least 16 bytes; the tokens are keyed with it.
         key_id: names the key in tokens and records; 1 to 32 of ``a-z 0-9 _ -``.
         disabled: kinds whose patterns are not applied. Names of headers and fields still tell.
+        policy: in place of ``disabled``: own rules, modes and what is allowed as well.
 
     Raises:
         ValueError: for a key or key id that cannot be used.
     """
 
-    def __init__(self, key: bytes, key_id: str, *, disabled: frozenset[str] = DISABLED_BY_DEFAULT) -> None:
+    def __init__(
+        self, key: bytes, key_id: str, *, disabled: frozenset[str] = DISABLED_BY_DEFAULT, policy: RedactionPolicy | None = None
+    ) -> None:
         self.key_id = key_id
-        self._tokens = TokenMaker(key, key_id)
-        self._disabled = disabled
+        self.policy = RedactionPolicy(disabled) if policy is None else policy
+        self._tokens = TokenMaker(key, key_id, frozenset(kind for kind, mode in self.policy.modes if mode == "drop"))
+        self._kept = Kept(self.policy)
         self._ready: dict[int, Leaves] = {}
         self._telling = TellingHeaders()
         self._clean_texts: CleanTexts[str] = CleanTexts()
@@ -108,7 +114,9 @@ class Redactor:
     def _leaves(self) -> Leaves:
         leaves = self._ready.get(_process)
         if leaves is None:
-            leaves = self._ready[_process] = Leaves(engine_for(self._disabled, _process), self._tokens)
+            leaves = self._ready[_process] = Leaves(
+                engine_for(self.policy.disabled, self.policy.rules, _process), self._tokens, kept=self._kept
+            )
         return leaves
 
     def _remember(self, text: str) -> None:
@@ -131,7 +139,7 @@ class Redactor:
     def policy_id(self) -> str:
         """Names everything that decides what is replaced: version, engine, and a digest over rules, names and modes."""
         engine = self._leaves.engine
-        return policy_id_of(engine.name, engine.rules)
+        return policy_id_of(engine.name, engine.rules, self.policy.digest)
 
     @_fail_closed
     def text(self, text: str, path: str) -> tuple[str, list[Hit]]:
@@ -146,6 +154,11 @@ class Redactor:
             return text, []
         tally = Tally()
         return leaves.text(text, path, tally), self._hits(tally)
+
+    @_fail_closed
+    def found(self, text: str) -> list[Found]:
+        """What the patterns find in a text and the policy does not keep, with the values: for trying a policy, never for a record."""
+        return [found for found in self._leaves.engine.find(text) if not self._kept.keeps(found.kind, found.value)]
 
     @_fail_closed
     def value(self, value: Any, path: str) -> tuple[Any, list[Hit]]:

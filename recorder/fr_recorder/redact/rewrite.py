@@ -95,7 +95,7 @@ class Rewrite:
         return new
 
     def _number(self, value: float, path: str, field: Field | None) -> Any:
-        if field is not None and not field.guarded:
+        if field is not None and field.covers_number(repr(value)):
             new = self._leaves.whole(repr(value), field.kind, path, self._tally)
         elif isinstance(value, int) and value >= _NUMBER_TO_SCAN:
             digits = str(int(value))

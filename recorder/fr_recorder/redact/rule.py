@@ -7,9 +7,18 @@ every row: no pattern matches across a NUL, and none needs ``^`` or ``$`` (a NUL
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["BARE", "LEFT", "QUOTE", "RIGHT", "Rule", "assignment", "assignment_gate"]
+__all__ = ["BARE", "LEFT", "QUOTE", "RIGHT", "Buffer", "Check", "Rule", "assignment", "assignment_gate"]
+
+
+Buffer = bytes | bytearray
+Check = Callable[[Buffer, int, int], bool | int]
+"""Gets the scanned buffer and the secret's place in it, so that it can look at the neighbours, and answers whether this is one.
+
+An answer that is a place, and not True or False, says where the secret ends: before words that its pattern has taken with it.
+"""
 
 
 class Rule(NamedTuple):
@@ -57,7 +66,7 @@ QUOTE = r"(?:\\{0,3}[\"'`])"
 
 
 _OPEN_QUOTES = r"[\"'`\\]{0,4}"
-_ASSIGNS = r"(?::=|=>|->|[:=]|[ \t]is:?[ \t])"
+_ASSIGNS = r"(?::=|=>|->|[:=]|\xef\xbc\x9a|[ \t]is:?[ \t])"
 
 
 BARE = r"[^\x00-\x20\"'`,;<>(){}\[\]\\]"

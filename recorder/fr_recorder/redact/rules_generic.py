@@ -10,8 +10,19 @@ _GAP = r"(?:[ \t\r\n\"'>|,+]|\\[nrt\"])"
 _PEM_BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _PEM_END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
-_PASSWORD = r"passw(?:or)?d|passphrase|passcode|(?:\b|_)pwd|[_\-]pass"
-_API_KEY = r"(?:api|access|secret|private|encryption|signing|subscription|master|license|auth|service|account|storage)[_\- ]?key"
+_PASSWORD = (
+    r"passw(?:or)?d|passphrase|passcode|(?:\b|_)pwd?|[_\-]pass|passwort|kennwort|mot de passe|contrase(?:\xc3\xb1|n)a|senha|wachtwoord"
+    r"|has\xc5\x82o|l\xc3\xb6senord|salasana|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c"
+    r"|\xe5\xaf\x86\xe7\xa0\x81|\xe5\xaf\x86\xe7\xa2\xbc"
+    r"|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8"
+)
+"""The last five are Russian, Chinese, Japanese and Korean in UTF-8."""
+
+_API_KEY = (
+    r"(?:api|access|secret|private|encryption|signing|subscription|master|license|auth|service|account|storage|admin|app|webhook)"
+    r"[_\- ]?key(?:_base)?"
+    r"|(?-i:[A-Z0-9]_KEY)"
+)
 _SECRET = r"(?:\b|[a-z0-9_\-])secret(?:[_\-]?(?:token|value|string))?"
 _TOKEN = r"(?:\b|[a-z0-9_\-])token"
 
@@ -79,6 +90,30 @@ GENERIC_RULES: tuple[Rule, ...] = (
         ("certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk<base64:60>",),
         gate=r"LS0tLS1CRUdJTiB[A-Za-z0-9+/]{30}",
         hints=("ls0tls1crudjti",),
+    ),
+    Rule(
+        "encoded_secret",
+        r"\x00([A-Za-z0-9+/_\-]{24,255})",
+        "RFC 4648: a text that is Base64 as a whole; replaced when what it stands for holds a secret (encoded.py)",
+        ("bWFpbCBqb2UuYXZlcmFnZUBleGFtcGxlLm9yZyBhYm91dCBpdA==",),
+        ("bm90aGluZyBhdCBhbGwgaW4gdGhpcyBvbmUsIHJlYWxseQ==", "<hex:40>", "<url64:40>"),
+        check="encoded",
+        gate=r"\x00[A-Za-z0-9+/_\-]{24}",
+    ),
+    Rule(
+        "encoded_secret",
+        r"(?:;base64,|b64decode\([bru]?[\"'])([A-Za-z0-9+/_\-]{24,255})"
+        r"|[^A-Za-z0-9+/=_\-.]((?:ey[A-Z]|H4sI|W3si|LS0t)[A-Za-z0-9+/_\-]{21,252})",
+        "RFC 2397, RFC 4648, RFC 1952: Base64 of JSON, gzip and PEM, told by how it begins (encoded.py)",
+        (
+            "eyJ1c2VyIjogImpvZSIsICJwYXNzd29yZCI6ICJodW50ZXIyaHVudGVyMiJ9",
+            "data:text/plain;base64,bWFpbCBqb2UuYXZlcmFnZUBleGFtcGxlLm9yZyBhYm91dCBpdA==",
+            "b64decode('bWFpbCBqb2UuYXZlcmFnZUBleGFtcGxlLm9yZyBhYm91dCBpdA==')",
+        ),
+        ("eyJwYWdlIjogMywgIm9yZGVyIjogImRlc2NlbmRpbmciLCAib2YiOiAiYWxsIn0=", "data:image/png;base64,iVBORw0KGgo<base64:60>"),
+        check="encoded",
+        gate=r"(?:;base64,|b64decode\([bru]?[\"']|[^A-Za-z0-9+/=_\-.](?:ey[A-Z]|H4sI|W3si|LS0t))[A-Za-z0-9+/_\-]{21}",
+        hints=("base64,", "b64decode", "ey", "h4si", "w3si", "ls0t"),
     ),
     Rule(
         "jwt",
@@ -259,7 +294,6 @@ GENERIC_RULES: tuple[Rule, ...] = (
         check="assigned_password",
         gate=assignment_gate(_PASSWORD, 3),
         tail=BARE,
-        hints=("pass", "pwd"),
     ),
     Rule(
         "api_key",

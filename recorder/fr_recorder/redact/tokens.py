@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MARKER", "MARKER_KIND", "NORMALISERS", "TOKEN", "TokenMaker", "is_token"]
+__all__ = ["DROPPED", "MARKER", "MARKER_KIND", "NORMALISERS", "TOKEN", "TokenMaker", "is_token"]
 
 MARKER = b"[[fr:"
 MARKER_KIND = "marker"
+
+DROPPED = "dropped"
+"""Stands for the key id in the token of a value that a policy drops."""
 
 TOKEN = re.compile(rb"\[\[fr:[a-z][a-z0-9_]{1,39}:[a-z0-9_-]{1,32}:[a-z2-7]{16}\]\]")
 """The shape of a token, over bytes."""
@@ -61,17 +64,19 @@ class TokenMaker:
     Args:
         key: at least 16 bytes.
         key_id: names the key in the token; 1 to 32 of ``a-z 0-9 _ -``.
+        dropped: kinds of which no value can be told from another: their token holds :data:`DROPPED` and no hash.
 
     Raises:
         ValueError: for a short key or a key id of another shape.
     """
 
-    def __init__(self, key: bytes, key_id: str) -> None:
+    def __init__(self, key: bytes, key_id: str, dropped: frozenset[str] = frozenset()) -> None:
         if len(key) < 16:
             raise ValueError(f"the redaction key has {len(key)} bytes, at least 16 are needed")
-        if not _KEY_ID.fullmatch(key_id):
+        if not _KEY_ID.fullmatch(key_id) or key_id == DROPPED:
             raise ValueError("the key id must be 1 to 32 of a-z, 0-9, _ and -")
         self._key = key
+        self._dropped = dropped
         self.key_id = key_id
 
     def token(self, kind: str, value: str) -> str:
@@ -79,6 +84,8 @@ class TokenMaker:
         from base64 import b32encode
         from hmac import digest
 
+        if kind in self._dropped:
+            return f"[[fr:{kind}:{DROPPED}:{'a' * 16}]]"
         normaliser = NORMALISERS.get(kind)
         normal = _NORMALISE[normaliser](value) if normaliser else value
         mac = digest(self._key, kind.encode() + b"\0" + normal.encode("utf-8", "surrogatepass"), "sha256")

@@ -26,7 +26,7 @@ from .table import Line, TableColumn, table_lines
 
 __all__ = ["METRICS", "changes"]
 
-METRICS = ("errors", "cost", "latency")
+METRICS = ("errors", "cost", "latency", "score")
 
 _PROMPT = "system prompt"
 _SHOWN_VALUES = 4
@@ -57,6 +57,9 @@ def changes(
     ] = None,
     span: Annotated[str | None, typer.Option("--span", metavar="LENGTH", help="Length on each side of --around.  [default: 1h]")] = None,
     metric: Annotated[str | None, typer.Option("--metric", metavar="NAME", help="Rank by what explains errors, cost or latency.")] = None,
+    score: Annotated[
+        str | None, typer.Option("--score", metavar="NAME", help="Rank by what explains a score of fr.score() or fr score.")
+    ] = None,
     store: StoreOption = None,
     format_name: FormatOption = None,
     as_json: JsonOption = False,
@@ -64,7 +67,7 @@ def changes(
     print_sql: SqlOption = False,
     tz: TimeZoneOption = None,
 ) -> None:
-    """What changed between two windows: prompt, tools, parameters, model asked for and version that ran, code, SDK?
+    """What changed between two windows: prompt, tools, parameters, model asked for and version that ran, code, SDK, flags, index?
 
     \b
     fr changes --around 15:00
@@ -78,8 +81,11 @@ def changes(
     windows = windows_of(first, last, around, span, zone, datetime.now(UTC))
     if metric is not None and metric not in METRICS:
         raise BadInput(f"--metric is {metric!r}", hint=f"it is one of {', '.join(METRICS)}")
+    if (metric == "score" and score is None) or (metric not in (None, "score") and score is not None):
+        raise BadInput("--score NAME is a metric of its own", hint="--score helpfulness, without --metric")
+    metric = metric if score is None else "score"
     sink = sink_of(format_name, as_json, output, zone, zone_given=tz is not None)
-    asked = ask("changes", windows.values | {"metric": metric}, zone, sink, store=store, print_sql=print_sql)
+    asked = ask("changes", windows.values | {"metric": metric, "score": score}, zone, sink, store=store, print_sql=print_sql)
     if asked is None:
         return
     rows = asked.mappings()
@@ -106,7 +112,10 @@ def _nothing(store: Store, windows: Windows) -> str:
 def _prompts(store: Store, rows: Sequence[Mapping[str, Any]]) -> tuple[str | None, str | None]:
     """The texts of the system prompt that lost most and of the one that gained most."""
     of_prompts = [row for row in rows if row["dimension"] == _PROMPT]
-    lost, gained = (choose(of_prompts, key=lambda row: row["share_after"] - row["share_before"]) for choose in (min, max))
+    # Of the agent whose prompt changed most: that another agent was asked less is no change of a prompt.
+    agent = max(of_prompts, key=lambda row: abs(row["moved"] or 0))["agent"]
+    own = [row for row in of_prompts if row["agent"] == agent]
+    lost, gained = (choose(own, key=lambda row: row["moved"] or 0) for choose in (min, max))
     contents = Contents(store, store)
     contents.fetch(row["detail"] for row in (lost, gained))
     before, after = ("" if row["value"] == "(none)" else contents.text(row["detail"]) for row in (lost, gained))
@@ -147,13 +156,14 @@ def _cells(row: Mapping[str, Any], zone: tzinfo, metric: str | None) -> list[str
     named = f"{value[:12]}" if value == row["value"] and len(value) == 64 else first_words(value, _VALUE)
     cells = [f"{row['share_before']:.0%}", f"{row['share_after']:.0%}", f"{row['calls_before']:,} -> {row['calls_after']:,}"]
     cells += [_figure(row["metric"], metric)] if metric is not None else []
-    return [*cells, clock_time(row["first_seen"], zone), one_line(named)]
+    whose = f"{row['agent']}: " if row["agent"] else ""
+    return [*cells, clock_time(row["first_seen"], zone), one_line(f"{whose}{named}")]
 
 
 def _figure(value: float | None, metric: str) -> str:
     if value is None:
         return ""
-    return {"errors": f"{value:.1%}", "cost": money(value), "latency": span_of_time(value)}[metric]
+    return {"errors": f"{value:.1%}", "cost": money(value), "latency": span_of_time(value), "score": f"{value:.3g}"}[metric]
 
 
 def _prompt_lines(before: str | None, after: str | None) -> Iterable[Line]:

@@ -11,10 +11,10 @@ from ..replaying import IDENTICAL
 from ..selectors import store_of_trace
 from ..store import Store
 from ..tape_writer import Permissions
-from ..trace_record import read_trace_record
+from ..trace_record import is_proxied, read_trace_record
 from .cells import json_text
 from .output import write_lines
-from .recheck_report import handler_lines, handler_mapping, recheck_lines, recheck_mapping
+from .recheck_report import ByProxy, handler_lines, handler_mapping, recheck_lines, recheck_mapping
 from .replay_report import report_lines
 from .table import Line
 
@@ -34,11 +34,21 @@ def check_trace(opened: Store, trace_id: str, *, as_json: bool) -> int:
         reason = None
     except NotReplayable as refused:
         reason = str(refused)
+    served = _by_proxy(opened, trace_id)
     if as_json:
-        _write_json(recheck_mapping(found, trace_id, reason))
+        _write_json(recheck_mapping(found, trace_id, reason, served))
     else:
-        write_lines(recheck_lines(found, trace_id, reason, steps), aside=True)
+        write_lines(recheck_lines(found, trace_id, reason, steps, served), aside=True)
     return EXIT_BAD_INPUT if found.faults else EXIT_UNSUPPORTED
+
+
+def _by_proxy(opened: Store, trace_id: str) -> ByProxy | None:
+    """Of a trace that came through ``fr proxy``: whether it can be served. None for any other."""
+    if not is_proxied(opened, trace_id):
+        return None
+    from ..proxy.served_trace import why_not_served
+
+    return ByProxy(why_not_served(opened, trace_id))
 
 
 def run_handler(opened: Store, trace_id: str, name: str, permissions: Permissions, *, as_json: bool) -> int:

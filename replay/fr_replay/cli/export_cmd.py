@@ -10,6 +10,7 @@ import typer
 
 from fr_schema.errors import BadInput
 
+from ..exporting.otlp_sending import is_endpoint
 from ..selectors import resolve_trace
 from ..store import Store
 from .cells import json_text
@@ -25,30 +26,53 @@ FORMATS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("har", (".har",)),
     ("atif", (".atif", ".atif.json", ".json")),
     ("parquet", (".parquet",)),
+    ("otlp", (".otlp", ".otlp.jsonl")),
 )
-"""Formats, and the endings of file names that choose them."""
+"""Formats, and the endings of file names that choose them; the first format with one that fits."""
 
 
 def export(
     traces: Annotated[list[str], typer.Argument(metavar="TRACE...", help="Trace ids, beginnings of some, or `last`.")],
     to: Annotated[
-        str | None, typer.Option("--to", metavar="FORMAT", help="jsonl, har, atif or parquet; else by the file's ending.")
+        str | None, typer.Option("--to", metavar="FORMAT", help="jsonl, har, atif, parquet or otlp; else by the file's ending.")
     ] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of the terminal.")] = None,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            "--otlp", metavar="ENDPOINT|FILE", help="Send as OpenTelemetry's spans, such as to http://127.0.0.1:4318, or write them."
+        ),
+    ] = None,
+    content: Annotated[
+        bool, typer.Option("--content", help="With OTLP: messages, arguments and results too, not only their hashes.")
+    ] = False,
     store: StoreOption = None,
 ) -> None:
     """Write traces for other tools, redacted as they are recorded.
 
     jsonl: a line per event, its content in it. har: HTTP exchanges, HAR 1.2. atif: steps of an agent, a JSON object per trace. parquet: the
-    rows in FILE, and the content beside it in FILE's name with .blobs.
+    rows in FILE, and the content beside it in FILE's name with .blobs. otlp: OpenTelemetry's spans, a request in JSON a line, without
+    content unless --content is said.
     """
+    if otlp is not None:
+        if to not in (None, "otlp") or output is not None:
+            raise BadInput("--otlp says where to and in which format", hint="leave --to and --output out")
+        to, output = "otlp", None if is_endpoint(otlp) else otlp
     chosen = _format(to, output)
+    if content and chosen != "otlp":
+        raise BadInput(f"--content is for OTLP; {chosen} always has the content", hint="leave it out")
     opened = open_for_command(store)
     ids = list(dict.fromkeys(resolve_trace(opened, trace) for trace in traces))
     if chosen == "parquet":
         _parquet(opened, ids, output)
+    elif otlp is not None and output is None:
+        from ..exporting.otlp import export_requests
+        from ..exporting.otlp_sending import send_requests
+
+        sent = send_requests(export_requests(opened, ids, content=content), otlp)
+        say(f"sent {count_of(sent, 'span')} of {count_of(len(ids), 'trace')} to {otlp}")
     else:
-        write_texts(_lines(chosen, opened, ids), output)
+        write_texts(_lines(chosen, opened, ids, content=content), output)
     if output is not None:
         say(f"exported {count_of(len(ids), 'trace')} to {output}")
 
@@ -67,8 +91,13 @@ def _format(to: str | None, output: str | None) -> str:
     return to
 
 
-def _lines(chosen: str, opened: Store, ids: Sequence[str]) -> Iterator[str]:
-    if chosen == "jsonl":
+def _lines(chosen: str, opened: Store, ids: Sequence[str], *, content: bool) -> Iterator[str]:
+    if chosen == "otlp":
+        from ..exporting.otlp import export_requests
+
+        for request in export_requests(opened, ids, content=content):
+            yield json_text(request)
+    elif chosen == "jsonl":
         from ..exporting.jsonl import export_lines
 
         for trace_id in ids:

@@ -157,7 +157,7 @@ def typer_command(row: CommandRow, module: Any) -> TyperCommand:
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(row.name, context_settings={"help_option_names": ["-h", "--help"], **getattr(module, "CONTEXT_SETTINGS", {})})(
-        getattr(module, f"{row.name}_" if iskeyword(row.name) else row.name)
+        getattr(module, f"{row.name}_" if iskeyword(row.name) else row.name.replace("-", "_"))
     )
     command: Any = typer.main.get_command(app)
     parsed: TyperCommand = command

@@ -10,6 +10,8 @@ import typer
 from fr_replay.asking import Asked, ask_filters, ask_question, ask_sql, better_refusal, looks_like_name
 from fr_replay.capture import chosen_store
 from fr_replay.filters import with_literals
+from fr_replay.grouping import group
+from fr_replay.narrowing import EVERYTHING, Reads, Span, store_within
 from fr_replay.pseudonyms import user_ref_of
 from fr_replay.questions import BUILT_IN, load_questions
 from fr_replay.segments import Segments
@@ -17,6 +19,7 @@ from fr_replay.store import Store
 from fr_replay.views import MACROS, VIEWS, view_columns
 from fr_schema.errors import BadInput, QueryFailed
 
+from .narrower_options import AgentOption, ErrorOption, GroupByOption, MinCostOption, PromptHashOption, TenantOption, WatchOption
 from .opened import mention_small_files, open_for_command
 from .options import (
     FormatOption,
@@ -34,12 +37,14 @@ from .options import (
     window_of,
 )
 from .output import Sink, say, sink_for, write_parquet, write_rows, write_text
+from .watching import again_and_again
 
 __all__ = ["TABLE_LIMIT", "query"]
 
 TABLE_LIMIT = 100
 """Rows of a table when filters ask and ``--limit`` does not say; the other formats have no such limit."""
 
+_TEXT_FILTERS = ("model", "provider", "status", "tool", "session", "user", "error", "agent", "tenant", "prompt-hash", "min-cost")
 _LIMIT_HELP = f"At most so many rows.  [default: {TABLE_LIMIT} in a table by filters]"
 
 
@@ -55,13 +60,20 @@ def query(
     provider: Annotated[str | None, typer.Option(metavar="NAME", help="openai, anthropic, gemini, ...")] = None,
     status: StatusOption = None,
     tool: Annotated[str | None, typer.Option(metavar="NAME", help="A tool; of calls, one that the answer asks for.")] = None,
+    error: ErrorOption = None,
+    agent: AgentOption = None,
+    tenant: TenantOption = None,
     session: SessionOption = None,
     user: UserOption = None,
     tag: TagOption = None,
+    prompt_hash: PromptHashOption = None,
+    min_cost: MinCostOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     where: Annotated[list[str] | None, typer.Option(metavar="SQL", help="A condition in SQL; may be repeated.")] = None,
+    group_by: GroupByOption = None,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help=_LIMIT_HELP)] = None,
+    watch: WatchOption = None,
     store: StoreOption = None,
     format_name: FormatOption = None,
     output: OutputOption = None,
@@ -73,28 +85,38 @@ def query(
     fr query "SELECT model_resolved, count(*) FROM calls GROUP BY 1"
     fr query top-cost since=7d
     fr query --status error --since 2h --model 'gpt-*'
+    fr query --since 24h --group-by tenant_id,model_resolved
 
     It only reads, and includes what running programs have recorded up to this second.
     """
     by_filters = question is None
-    window = window_of(since if by_filters else None, until if by_filters else None, tz)
-    sink = sink_for(format_name, output, window.zone, zone_given=window.zone_given)
-    if listing or schema:
-        _write_catalogue(sink, question, listing=listing)
-        return
-    filters: dict[str, Any] = {"model": model, "provider": provider, "status": status, "tool": tool, "session": session}
-    filters |= {"user": user, "tag": tag, "where": where, "from": view}
-    if question is not None:
-        asked = _by_words(question, arguments or [], filters | {"since": since, "until": until, "limit": limit}, window)
+    filters: dict[str, Any] = {"model": model, "provider": provider, "status": status, "tool": tool, "session": session, "error": error}
+    filters |= {"agent": agent, "tenant": tenant, "prompt-hash": prompt_hash, "min-cost": min_cost, "user": user, "tag": tag}
+    filters |= {"where": where, "from": view, "group-by": group_by}
+
+    def once() -> None:
+        window = window_of(since if by_filters else None, until if by_filters else None, tz)
+        sink = sink_for(format_name, output, window.zone, zone_given=window.zone_given)
+        if listing or schema:
+            _write_catalogue(sink, question, listing=listing)
+            return
+        if question is not None:
+            asked = _by_words(question, arguments or [], filters | {"since": since, "until": until, "limit": limit}, window)
+        else:
+            whose = {"user": user_ref_of(chosen_store(store), user) if user is not None else None}
+            cut = limit is None and sink.format == "table" and output is None and not print_sql
+            asked = _by_filters(filters | whose, window, limit, cut=cut)
+        if print_sql:
+            write_text(with_literals(asked.sql, asked.values), output)
+        else:
+            opened = open_for_command(store)
+            mention_small_files(opened)
+            _answer(opened, sink, asked)
+
+    if watch is None:
+        once()
     else:
-        filters["user"] = user_ref_of(chosen_store(store), user) if user is not None else None
-        asked = _by_filters(filters, window, limit, cut=limit is None and sink.format == "table" and output is None and not print_sql)
-    if print_sql:
-        write_text(with_literals(asked.sql, asked.values), output)
-    else:
-        opened = open_for_command(store)
-        mention_small_files(opened)
-        _answer(opened, sink, asked)
+        again_and_again(once, watch, output)
 
 
 def _by_words(question: str, arguments: list[str], beside: dict[str, Any], window: Window) -> Asked:
@@ -111,22 +133,28 @@ def _by_filters(filters: dict[str, Any], window: Window, limit: int | None, *, c
     if not any(filters.values()) and window.since is None and window.until is None and limit is None:
         hint = "fr query 'SQL', fr query NAME (--list shows the names), or filters: see fr query --help"
         raise BadInput("what is the question?", hint=hint)
-    texts = {name: filters[name] for name in ("model", "provider", "status", "tool", "session", "user")}
+    texts = {name: None if filters[name] is None else str(filters[name]) for name in _TEXT_FILTERS}
     selection = ask_filters(
         filters["from"] or "calls", texts, tags=filters["tag"] or (), since=window.since, until=window.until, where=filters["where"] or ()
     )
+    if filters["group-by"] is not None:
+        group(selection, filters["group-by"], [str(row[0]) for row in Store("", Segments()).rows(f"DESCRIBE {selection.view}")[1]])
     selection.limit = TABLE_LIMIT + 1 if cut else limit
-    return Asked(selection.sql(), selection.values, ours=True, limit=TABLE_LIMIT if cut else None)
+    # A condition in SQL may ask other rows than those of the window; and when a snapshot was first seen, rows before it tell.
+    nested = any("select" in condition.lower() for condition in filters["where"] or ())
+    reads = Reads((Span(window.since, window.until),)) if not nested and selection.view not in ("blobs", "snapshots") else EVERYTHING
+    return Asked(selection.sql(), selection.values, ours=True, limit=TABLE_LIMIT if cut else None, reads=reads)
 
 
 def _answer(store: Store, sink: Sink, asked: Asked) -> None:
     """Run the SQL and write what comes out. Raises QueryFailed."""
     try:
-        store.check_reads_only(asked.sql)
+        part = store_within(store, asked.reads)
+        part.check_reads_only(asked.sql)
         if sink.format == "parquet":
-            write_parquet(sink, store.arrow(asked.sql, asked.values))
+            write_parquet(sink, part.arrow(asked.sql, asked.values))
             return
-        names, rows = store.rows(asked.sql, asked.values)
+        names, rows = part.rows(asked.sql, asked.values)
     except QueryFailed as error:
         raise better_refusal(error) from error
     shown = rows if asked.limit is None else rows[: asked.limit]

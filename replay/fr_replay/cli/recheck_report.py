@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..handler import HandlerOutcome
 from ..rechecking import Recheck
 from .replay_report import as_mapping
 from .table import Line
 
-__all__ = ["handler_lines", "handler_mapping", "recheck_lines", "recheck_mapping"]
+__all__ = ["ByProxy", "handler_lines", "handler_mapping", "recheck_lines", "recheck_mapping"]
 
 _SHOWN_FAULTS = 10
 
 
-def recheck_mapping(found: Recheck, trace_id: str, reason: str | None) -> dict[str, Any]:
-    """For machines. ``reason``: why the trace cannot be replayed around a handler; None when it can."""
+class ByProxy(NamedTuple):
+    """What ``fr proxy --replay`` can do with a trace that came through it. ``reason``: why it cannot be served; None when it can."""
+
+    reason: str | None
+
+
+def recheck_mapping(found: Recheck, trace_id: str, reason: str | None, served: ByProxy | None = None) -> dict[str, Any]:
+    """For machines. ``reason``: why the trace cannot be replayed around a handler; None when it can.
+
+    ``proxy`` is None for a trace that did not come through ``fr proxy``.
+    """
     return {
         "outcome": "checked" if not found.faults else "damaged",
         "trace": trace_id,
@@ -28,10 +37,12 @@ def recheck_mapping(found: Recheck, trace_id: str, reason: str | None) -> dict[s
         "notes": [note._asdict() for note in found.notes],
         "handler": reason is None,
         "handler_reason": reason,
+        "proxy": None if served is None else served.reason is None,
+        "proxy_reason": None if served is None else served.reason,
     }
 
 
-def recheck_lines(found: Recheck, trace_id: str, reason: str | None, steps: int) -> list[Line]:
+def recheck_lines(found: Recheck, trace_id: str, reason: str | None, steps: int, served: ByProxy | None = None) -> list[Line]:
     """For people: what was verified, what was not, and what else this record allows."""
     word, style = ("verified", "bold green") if not found.faults else ("DAMAGED", "bold red")
     counts = f" {_count(found.requests, 'request')}, {_count(found.answers, 'answer')}; no command on record, so no program was run"
@@ -50,6 +61,11 @@ def recheck_lines(found: Recheck, trace_id: str, reason: str | None, steps: int)
         lines.append(_offer(f"fr replay {trace_id} --handler module:function", "runs its code again, served from the record"))
     else:
         lines.append(Line(((f"its code cannot be run again from the record: {reason}", None),), 2))
+    if served is not None and served.reason is None:
+        does = "serves these answers to the program that is started again; its clock, files and tools are its own"
+        lines.append(_offer(f"fr proxy --replay {trace_id}", does))
+    elif served is not None:
+        lines.append(Line(((f"fr proxy cannot serve it: {served.reason}", None),), 2))
     if steps:
         lines.append(_offer(f"fr reissue {trace_id} K", f"asks the provider again, K from 1 to {steps}"))
     return lines

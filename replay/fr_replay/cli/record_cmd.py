@@ -41,6 +41,12 @@ def record(
             help="Put content under keys; here is the key that wraps them. See docs/encryption.md.",
         ),
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy", metavar="FILE", help="What to redact and how: [redaction] in this file; else FR_POLICY. See docs/privacy.md."
+        ),
+    ] = None,
     store: StoreOption = None,
 ) -> int:
     """Run a command unchanged, and record what it asks of models and tools.
@@ -48,12 +54,15 @@ def record(
     Its input, output, signals and exit code are passed through. The last line on stderr names the trace. Exit code: the command's;
     127 when there is no such command, 126 when it cannot be executed, 2 for wrong options.
     """
-    from fr_replay.capture import checked_provider, chosen_store, die_like, record_command
+    from fr_replay.capture import checked_provider, chosen_store, die_like, read_policy_file, record_command
 
     if durability is not None and durability not in DURABILITIES:
         raise BadInput(f"--durability is {durability!r}", hint=f"it is one of {', '.join(DURABILITIES)}")
     if encrypt is not None:
         os.environ["FR_ENCRYPT"] = checked_provider(encrypt)
+    if policy is not None:
+        read_policy_file(policy)
+        os.environ["FR_POLICY"] = os.path.abspath(policy)
     recording = record_command(argv, chosen_store(store), name=name, durability=durability)
     if recording.trace is not None and recording.store is not None:
         try:

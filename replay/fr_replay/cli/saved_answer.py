@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from fr_replay.filters import with_literals
+from fr_replay.narrowing import reads_of, store_within
 from fr_replay.questions import find_question, values_of
 from fr_replay.store import Store
 
@@ -50,10 +51,11 @@ def ask(name: str, values: Mapping[str, Any], zone: tzinfo, sink: Sink, *, store
         return None
     opened = open_for_command(store)
     mention_small_files(opened)
+    part = store_within(opened, reads_of(question.reads, filled))
     if sink.format == "parquet":
-        write_parquet(sink, opened.arrow(question.sql, filled))
+        write_parquet(sink, part.arrow(question.sql, filled))
         return None
-    names, rows = opened.rows(question.sql, filled)
+    names, rows = part.rows(question.sql, filled)
     return Asked(opened, names, rows)
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from fr_replay.contents import Contents
-from fr_replay.decision import read_decision
 from fr_replay.reading import open_trace, read_trace, rows_of
 from fr_replay.selectors import resolve_trace
 from fr_replay.store import Store
@@ -17,9 +16,6 @@ from .cells import json_text, json_value
 from .opened import open_for_command
 from .options import OutputOption, StoreOption, TimeZoneOption, window_of
 from .output import measure, terminal_width, write_lines, write_text
-from .show_decision import decision_lines
-from .show_json import decision_object, trace_object
-from .show_trace import trace_lines
 from .table import Line
 
 __all__ = ["show", "step_lines"]
@@ -45,6 +41,10 @@ def show(
     near, contents = open_trace(opened, resolve_trace(opened, trace))
     try:
         if as_json:
+            from fr_replay.decision import read_decision
+
+            from .show_json import decision_object, trace_object
+
             found = trace_object(read_trace(near, contents)) if step is None else decision_object(read_decision(near, contents, step))
             write_text(json_text(json_value(found, window.zone if window.zone_given else None), indent=2), output)
         else:
@@ -55,12 +55,19 @@ def show(
 
 def _lines(near: Store, contents: Contents, step: int | None, *, zone: tzinfo, width: int | None, full: bool) -> list[Line]:
     if step is None:
+        # Each is imported where it is wanted: reading one step needs the providers' tables, reading a trace does not.
+        from .show_trace import trace_lines
+
         return trace_lines(read_trace(near, contents), zone, width=width, full=full, measure=measure)
     return step_lines(near, contents, step, zone=zone, width=width, full=full)
 
 
 def step_lines(near: Store, contents: Contents, step: int, *, zone: tzinfo, width: int | None, full: bool = False) -> list[Line]:
     """One decision. Raises BadInput when there is no such step."""
+    from fr_replay.decision import read_decision
+
+    from .show_decision import decision_lines
+
     decision = read_decision(near, contents, step)
     start = rows_of(near, "SELECT min(started_at) AS started_at FROM all_events WHERE kind <> 'process'")[0]["started_at"]
     return decision_lines(decision, start, zone, width=width, full=full, measure=measure)

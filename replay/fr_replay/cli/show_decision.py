@@ -8,12 +8,14 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from fr_replay.decision import AskedTool, Decision
+from fr_replay.fact_reading import held_by_call
 from fr_replay.messages import Message, call_text
 from fr_replay.reading import Row
 from fr_schema.providers.conversation import ShownCall
 
 from .figures import clock_time, count_of, first_words, money, offset, one_line, span_of_time, tokens, visible
 from .folding import FOLD_HINT, fold_items, text_lines
+from .show_facts import fact_lines
 from .show_trace import NO_END, STATUS_STYLES, model_text
 from .table import Line, TableColumn, table_lines
 
@@ -56,6 +58,7 @@ def decision_lines(
     lines += _tools(decision, full)
     lines += _conversation(decision, full)
     lines += _answer(decision, full)
+    lines += _facts(decision, trace_start)
     return lines
 
 
@@ -91,6 +94,9 @@ def _header(decision: Decision, trace_start: datetime | None, zone: tzinfo) -> l
                 ("sdk", one_line(" ".join(filter(None, (call["sdk_name"], call["sdk_version"]))))),
                 ("ids", one_line(" · ".join(filter(None, (call["response_id"], call["provider_request_id"], call["system_fingerprint"]))))),
                 ("redacted", _redactions(call)),
+                ("served by", _served(call)),
+                ("made good", one_line(", ".join(call["compensations"] or ()))),
+                *((label, one_line(text)) for label, text in held_by_call(call)),
                 ("replay", _replay(call)),
             ]
         ),
@@ -108,6 +114,11 @@ def _named_where(call: Row) -> str:
 def _asked_where(call: Row) -> tuple[str | None, ...]:
     operation = call["operation"] if call["operation"] != "chat" else None
     return call["provider"], call["api_flavor"], operation, call["server_address"]
+
+
+def _served(call: Row) -> str:
+    """Only where it was not the model that was asked first, as it came."""
+    return one_line(call["served_by"]) if call["served_by"] not in (None, "primary") else ""
 
 
 def _replay(call: Row) -> str:
@@ -197,6 +208,13 @@ def _attempts(decision: Decision, width: int | None, measure: Measure) -> list[L
         for number, row in enumerate(rows, 1)
     ]
     return [*_title("attempts"), *table_lines(_ATTEMPT_TABLE, cells, width=width, indent=2, measure=measure)]
+
+
+def _facts(decision: Decision, trace_start: datetime | None) -> list[Line]:
+    """What was said of this decision, by the program or by somebody after it."""
+    if not decision.facts:
+        return []
+    return [*_title("said of it"), *fact_lines(decision.facts, trace_start)]
 
 
 # -- what the model was given

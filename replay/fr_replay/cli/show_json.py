@@ -44,6 +44,7 @@ _MODEL = (
     *("provider", "api_flavor", "operation", "api_version", "server_address", "transport", "sdk_name", "sdk_version", "model_requested"),
     *("model_resolved", "model_resolved_source", "system_fingerprint", "response_id", "provider_request_id"),
 )
+_LINKS = ("prompt_templates", "prompt_spans", "retrieved_ids", "retrieved_spans", "config", "flags", "prefix_sha256")
 _USAGE = (
     *(
         "tokens_in",
@@ -94,6 +95,7 @@ def trace_object(reading: TraceReading) -> dict[str, Any]:
         "tools": reading.tools,
         "http": reading.http,
         "decisions": reading.decisions,
+        "facts": reading.facts,
         "spans": reading.spans,
         "processes": reading.processes,
         "gaps": reading.gaps,
@@ -133,6 +135,10 @@ def decision_object(decision: Decision) -> dict[str, Any]:
             "chunks": decision.attempts[-1]["chunks"] if decision.attempts else None,
         },
         "attempts": [_picked(row, _ATTEMPT) for row in decision.attempts],
+        "served_by": call["served_by"],
+        "compensations": call["compensations"],
+        "links": _picked(call, _LINKS),
+        "facts": decision.facts,
     }
 
 

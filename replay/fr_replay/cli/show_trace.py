@@ -11,9 +11,10 @@ from fr_replay.reading import Row, TraceReading
 
 from .figures import clock_time, count_of, first_words, money, offset, one_line, size, span_of_time, tokens
 from .folding import FOLD_HINT, fold_items
+from .show_facts import FACT_TABLE, fact_cells
 from .table import Line, TableColumn, table_lines
 
-__all__ = ["NO_END", "STATUS_STYLES", "model_text", "trace_lines"]
+__all__ = ["NO_END", "STATUS_STYLES", "model_text", "trace_facts", "trace_lines"]
 
 STATUS_STYLES = {"error": "red", "open": "yellow", "cancelled": "yellow", "abandoned": "yellow"}
 _EFFECTS = {"write": "yellow", "irreversible": "bold red"}
@@ -71,6 +72,7 @@ def trace_lines(reading: TraceReading, zone: tzinfo, *, width: int | None, full:
         ("tools", _TOOL_TABLE, reading.tools, _tool_cells),
         ("other HTTP calls", _HTTP_TABLE, reading.http, _http_cells),
         ("decisions of the program", _DECISION_TABLE, reading.decisions, _decision_cells),
+        ("facts", FACT_TABLE, reading.facts, fact_cells),
     )
     for title, columns, rows, cells in tables:
         if rows:
@@ -101,10 +103,13 @@ def _header(reading: TraceReading, zone: tzinfo) -> list[Line]:
     title: list[tuple[str, str | None]] = [("trace ", "bold"), (trace["trace_id"], "bold")]
     title += [(f"  {one_line(trace['name'])}", "bold cyan")] if trace["name"] else []
     title += [("  ", None), (status, STATUS_STYLES.get(status, "green"))]
-    return [Line(tuple(title))] + [Line(((f"{label:<9}", "dim"), (text, None)), 2, hang=9) for label, text in _facts(reading, zone) if text]
+    return [Line(tuple(title))] + [
+        Line(((f"{label:<9}", "dim"), (text, None)), 2, hang=9) for label, text in trace_facts(reading, zone) if text
+    ]
 
 
-def _facts(reading: TraceReading, zone: tzinfo) -> list[tuple[str, str]]:
+def trace_facts(reading: TraceReading, zone: tzinfo) -> list[tuple[str, str]]:
+    """What is said of a trace as a whole: labels and values, some empty."""
     trace, run = reading.trace, reading.run or {}
     return [
         ("command", one_line(" ".join(run.get("argv") or ()))),

@@ -24,9 +24,11 @@ class Redacting:
     Args:
         keys: the store's keys, or None when they are not on this machine.
         policy, key_id: as the record names them.
+        policy_text: the recorded policy's own text, empty where it had none; None where its store has lost it.
     """
 
-    def __init__(self, keys: Keys | None, policy: str | None, key_id: str | None) -> None:
+    def __init__(self, keys: Keys | None, policy: str | None, key_id: str | None, policy_text: str | None = "") -> None:
+        self._policy_text = policy_text
         self._keys = keys
         self._policy = policy
         self._key_id = key_id
@@ -35,9 +37,11 @@ class Redacting:
 
     @cached_property
     def _redactor(self) -> Redactor | None:
-        from ..capture import Redactor
+        from ..capture import Redactor, policy_of_text
 
-        return Redactor(self._keys.redaction, self._keys.key_id) if self._keys is not None else None
+        if self._keys is None:
+            return None
+        return Redactor(self._keys.redaction, self._keys.key_id, policy=policy_of_text(self._policy_text or "", "the recorded policy"))
 
     def request(self, method: str, url: str, headers: Any, body: bytes) -> tuple[str, list[tuple[str, str]], bytes]:  # noqa: ARG002
         """URL, headers and body of a live request, redacted."""

@@ -42,7 +42,7 @@ def _begin(tape: Tape, lane: str, output: list[bytes], kind: type[ReplaySession]
     meta = tape.meta
     # A Python that made no calls has nothing on the tape; if it makes one now, that is a difference.
     process = tape.process(lane) or ProcessTape(lane, started_ns=meta["started_ns"])
-    redacting = Redacting(keys_of_store(meta["store_id"], create=False), meta["policy"], meta["key_id"])
+    redacting = Redacting(keys_of_store(meta["store_id"], create=False), meta["policy"], meta["key_id"], meta["policy_text"])
     verdicts = Verdicts(os.environ["FR_TAPE"], lane, _really_exit)
     session = kind(tape, process, verdicts, redacting, crossings.loop_turns)
     keeper = ReplayClock(session)

@@ -32,7 +32,9 @@ def export_tables(store: Store, trace_ids: Sequence[str]) -> tuple[Any, Any]:
         for some in _slices(records)
     ]
     contents = [
-        store.arrow("SELECT DISTINCT ON (blob_id) * FROM all_blobs WHERE blob_id IN (SELECT unnest(?)) ORDER BY blob_id", [some])
+        store.arrow(
+            "SELECT DISTINCT ON (blob_id) * FROM all_blobs WHERE blob_id IN (SELECT unnest(?)) ORDER BY blob_id, writer_id, segment", [some]
+        )
         for some in _slices(parts)
     ]
     return pa.concat_tables(events), pa.concat_tables(contents)

@@ -12,7 +12,7 @@ from fr_schema.cells import is_text
 from fr_schema.ids import new_span_id, uuid7_at
 
 from ..capture import Encoder, context, transfer, values
-from .source import Choice, HttpExchange, Item, ModelCall, SourceTrace, ToolRun
+from .source import Choice, HttpExchange, Item, ModelCall, Place, SourceTrace, Stretch, ToolRun
 
 __all__ = ["COMPRESSED", "Cut", "EncodedTrace", "PlacedItem", "encode_trace"]
 
@@ -23,6 +23,7 @@ _RETRYABLE = frozenset((408, 409, 425, 429))
 _PATHS = {
     "openai.chat": "/v1/chat/completions",
     "openai.responses": "/v1/responses",
+    "openai.embeddings": "/v1/embeddings",
     "anthropic.messages": "/v1/messages",
     "gemini": "/v1beta/models/{model}:generateContent",
 }
@@ -39,7 +40,13 @@ _HOSTS = {
     "deepseek": "api.deepseek.com",
     "bedrock": "bedrock-runtime.us-east-1.amazonaws.com",
 }
-_HOMES = {"openai.chat": "openai", "openai.responses": "openai", "anthropic.messages": "anthropic", "gemini": "gemini"}
+_HOMES = {
+    "openai.chat": "openai",
+    "openai.responses": "openai",
+    "openai.embeddings": "openai",
+    "anthropic.messages": "anthropic",
+    "gemini": "gemini",
+}
 """Whose a shape is: how a call is read whose provider is not known, or has no host of its own. The row's provider stays NULL."""
 
 
@@ -61,8 +68,9 @@ class Cut(NamedTuple):
 
 
 class EncodedTrace(NamedTuple):
-    """A trace's events in order, the root span's last; its id and root span; where its items stand; their redacted stated columns, by
-    span; and the places where the events can be divided, the end included: a long conversation's rows do not fit into memory at once.
+    """A trace's events in order, the root span's last; its id and root span (empty for a trace without a root of ours); where its items
+    stand; their redacted stated columns, by the span of their row; and the places where the events can be divided, the end included: a
+    long conversation's rows do not fit into memory at once.
     """
 
     trace_id: str
@@ -104,41 +112,52 @@ def encode_trace(encoder: Encoder, redactor: Any, trace: SourceTrace, tags: Mapp
     began = (
         trace.started_us if trace.started_us is not None else min((t for i in trace.items if (t := i.started_us) is not None), default=None)
     )
-    trace_id = uuid7_at((began if began is not None else now_us) // 1000, os.urandom(10))
+    trace_id = trace.trace_id or uuid7_at((began if began is not None else now_us) // 1000, os.urandom(10))
     labels = {**dict(trace.labels), "tags": {**dict(trace.tags), **tags}}
-    root = new_span_id()
+    root = new_span_id() if trace.trace_id is None else ""
     around = context.TraceContext(trace_id, None, labels)
     at = began if began is not None else now_us
     span = _Crossing(span=root, context=around, lane=_LANE, lane_seq=0, issue=0, start=0, at=at * 1000, location=None, error=None)
     span.name, span.data, span.end, span.end_at = trace.name, None, trace.status or "ok", 0
     encoded = EncodedTrace(trace_id, root, [], [], {}, [])
-    below = around.below(root)
+    below = around.below(root) if root else around
     before: _Attempt | None = None
     for number, item in enumerate(trace.items, 1):
         if isinstance(item, HttpExchange):
             before = _add_exchange(encoded, encoder, item, below, before, number, now_us)
         elif isinstance(item, ModelCall):
             before = None
-            _add_call(encoded, encoder, redactor, item, below, number, now_us)
+            _add_call(encoded, encoder, redactor, item, _inside(below, item.place), number, now_us)
         elif isinstance(item, ToolRun):
-            _add_tool(encoded, encoder, redactor, item, below, number, now_us)
+            _add_tool(encoded, encoder, redactor, item, _inside(below, item.place), number, now_us)
+        elif isinstance(item, Stretch):
+            _add_stretch(encoded, encoder, redactor, item, _inside(below, item.place), number, now_us)
         else:
             _add_choice(encoded, encoder, item, below, number, now_us)
         if number % _ITEMS_AT_ONCE == 0 and before is None:
             encoder.content.new_file()
             encoded.cuts.append(Cut(len(encoded.events), len(encoder.content.records), len(encoded.placed)))
-    # The root comes last: it is what says that the trace is there, and is to be there whole.
-    encoded.events.extend([encoder.begin_span(span), encoder.end_span(span)])
+    if root:
+        # The root comes last: it is what says that the trace is there, and is to be there whole.
+        encoded.events.extend([encoder.begin_span(span), encoder.end_span(span)])
     encoded.cuts.append(Cut(len(encoded.events), len(encoder.content.records), len(encoded.placed)))
     return encoded
+
+
+def _inside(around: Any, place: Place | None) -> Any:
+    """The context of an item: that of the trace, or its own place in a foreign one."""
+    if place is None:
+        return around
+    return context.TraceContext(around.trace_id, place.parent_span_id or around.span_id, {**around.labels, **place.labels})
 
 
 def _crossing(item: Item, around: Any, number: int, now_us: int, **more: Any) -> Any:
     priced = item.priced_us if isinstance(item, HttpExchange | ModelCall) else None
     at = item.started_us if item.started_us is not None else priced if priced is not None else now_us
     took = max(item.ended_us - at, 0) if item.ended_us is not None and item.started_us is not None else 0
+    place = item.place if isinstance(item, ToolRun | Stretch) else None
     return _Crossing(
-        span=new_span_id(),
+        span=place.span_id if place is not None else new_span_id(),
         context=around,
         lane=_LANE,
         lane_seq=number,
@@ -241,7 +260,7 @@ def _add_call(encoded: EncodedTrace, encoder: Encoder, redactor: Any, item: Mode
         headers=[("content-type", "application/json")],
         body=_json(item.request),
         transport=None,
-        call_span=new_span_id(),
+        call_span=item.place.span_id if item.place is not None else new_span_id(),
         attempt=1,
         cause=None,
         backoff_us=None,
@@ -260,8 +279,14 @@ def _add_call(encoded: EncodedTrace, encoder: Encoder, redactor: Any, item: Mode
     stated = {**dict(item.columns)}
     if item.error is not None:
         stated["error_message"] = item.error
-    encoded.columns[crossing.call_span] = dict(redactor.value(stated, "columns")[0])
+    _state(encoded, redactor, crossing.call_span, item.place, stated)
     encoded.placed.append(PlacedItem(item, crossing.span, crossing.call_span, item.missing))
+
+
+def _state(encoded: EncodedTrace, redactor: Any, span: str, place: Place | None, stated: Mapping[str, Any]) -> None:
+    """Note the columns that a file states outright, redacted."""
+    told = {**stated, **(place.columns if place is not None else {})}
+    encoded.columns[span] = dict(redactor.value(told, "columns")[0])
 
 
 def _json(value: Mapping[str, Any]) -> bytes:
@@ -292,6 +317,18 @@ def _add_tool(encoded: EncodedTrace, encoder: Encoder, redactor: Any, item: Tool
             ended["msg"] = message
             ended["rstatus"] = "redacted" if hits and ended["rstatus"] == "clean" else ended["rstatus"]
         encoded.events.append(ended)
+    _state(encoded, redactor, crossing.span, item.place, {})
+    encoded.placed.append(PlacedItem(item, crossing.span, None, ()))
+
+
+def _add_stretch(encoded: EncodedTrace, encoder: Encoder, redactor: Any, item: Stretch, around: Any, number: int, now_us: int) -> None:
+    data = values.pack(dict(item.data)) if item.data else None
+    crossing = _crossing(item, around, number, now_us, name=item.name, data=data)
+    crossing.end = "error" if item.error is not None else "ok"
+    encoded.events.append(encoder.begin_span(crossing))
+    if item.ended_us is not None:
+        encoded.events.append(encoder.end_span(crossing))
+    _state(encoded, redactor, crossing.span, item.place, {"error_message": item.error} if item.error is not None else {})
     encoded.placed.append(PlacedItem(item, crossing.span, None, ()))
 
 

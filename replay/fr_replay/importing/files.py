@@ -14,7 +14,7 @@ from fr_schema.errors import BadInput
 from fr_schema.ids import day_of_trace, new_writer_id
 from fr_schema.version import FORMAT_VERSION
 
-from ..capture import ContentStore, Encoder, Keys, Opener, Origin, Redactor, keys_of_store, open_store, write_segment
+from ..capture import ContentStore, Encoder, Keys, Opener, Origin, keys_of_store, open_store, redactor_in_force, write_segment
 from ..store import open_store as open_for_reading
 from .events import encode_trace
 from .rows import imported_rows
@@ -53,6 +53,7 @@ FORMATS = (
     Format("claude-code", "claude_code", "session files of Claude Code (JSON lines): a trace per session"),
     Format("inspect", "inspect_logs", "Inspect AI logs (.eval or .json): a trace per sample"),
     Format("openai-agents", "openai_agents", "traces and spans as the OpenAI Agents SDK exports them; JSON or JSON lines"),
+    Format("otlp", "otlp", "OpenTelemetry's traces and logs as JSON or JSON lines, as the Collector's file exporter writes them"),
 )
 
 
@@ -91,7 +92,7 @@ class Importer:
         assert keys is not None
         self._keys: Keys = keys
         self.lasting = keys.lasting
-        self._redactor = Redactor(keys.redaction, keys.key_id)
+        self._redactor = redactor_in_force(keys, self._store.path)
         self._writer = new_writer_id(os.uname().nodename, os.getpid())
         self._segments = 0
         self._events = 0

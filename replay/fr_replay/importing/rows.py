@@ -14,7 +14,7 @@ from fr_schema.prices import SOURCE as LISTED
 from fr_schema.rows import RowBuilder
 
 from .events import Cut, EncodedTrace, PlacedItem
-from .source import HttpExchange, ModelCall, ToolRun
+from .source import HttpExchange, ModelCall, Stretch, ToolRun
 
 __all__ = ["ANSWER_COLUMNS", "imported_rows"]
 
@@ -55,6 +55,9 @@ _OF_THIS_PROCESS = (
     *("pid", "host", "lane", "lane_seq", "issue_no", "deliveries", "ttft_ms", "code_location", "request_sent", "run_id", "backoff_ms"),
     *("service", "environment", "region", "code_version", "code_dirty"),
 )
+_OF_THE_PLACE = ("capture_source", "user_ref", "service", "environment", "region", "host", "code_version")
+"""Columns that a file states of a call, and that hold for what is seen in it."""
+
 _JSON = frozenset(column.name for column in EVENT_COLUMNS if column.type == "json")
 _CONTENT = tuple(column for column in EVENT_COLUMNS if column.name.endswith(("_blob", "_blobs", "_parts")))
 _SEEN = ["seen in the conversation only"]
@@ -125,14 +128,26 @@ def _truthful(rows: list[Row], encoded: EncodedTrace, items: Sequence[PlacedItem
                 # What was made an exchange only so that it could be read.
                 continue
             _be_honest(row, placed, placed)
+            row.update(_cells(encoded.columns.get(span, {})))
         elif row["kind"] == "tool_seen":
-            shown_in = by_call.get(row["parent_span_id"].hex()) if row["parent_span_id"] else None
+            above = row["parent_span_id"].hex() if row["parent_span_id"] else ""
+            shown_in = by_call.get(above)
             row["started_at"] = shown_in.item.started_us if shown_in is not None else None
             row["replay_missing"] = _SEEN
+            row.update({name: value for name, value in encoded.columns.get(above, {}).items() if name in _OF_THE_PLACE})
+        elif span in by_span and isinstance(by_span[span].item, Stretch):
+            _times(row, by_span[span], by_span[span])
+            row["replay_level"] = "none"
+            row.update(_cells(encoded.columns.get(span, {})))
         else:
             row.update({"started_at": None, "ended_at": None, "duration_ms": None, "replay_level": "none"})
         kept.append(row | trace_columns if span == encoded.root else row | _shared(trace_columns))
     return kept
+
+
+def _cells(stated: Mapping[str, Any]) -> Row:
+    """Stated columns as their cells."""
+    return {name: json_cell(value) if name in _JSON and value is not None else value for name, value in stated.items()}
 
 
 def _shared(columns: Row) -> Row:
@@ -186,9 +201,10 @@ def _strip_call(row: Row, placed: PlacedItem, item: ModelCall, stated: Mapping[s
     row["attempts"] = item.retries + 1 if item.retries is not None else None
     if item.retries is not None and row["status"] == "ok":
         row["served_by"] = "retry" if item.retries else "primary"
-    row |= {name: json_cell(value) if name in _JSON and value is not None else value for name, value in stated.items()}
+    row |= _cells(stated)
     if item.provider is None or (item.priced_us is None and item.started_us is None):
         _drop_listed_cost(row)
     _times(row, placed, placed)
     row["replay_missing"] = list(placed.missing) or ["the exchange"]
-    row["replay_level"] = "semantic" if item.answer is not None and row["request_parts"] else "none"
+    if "replay_level" not in stated:
+        row["replay_level"] = "semantic" if item.answer is not None and row["request_parts"] else "none"

@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Choice", "HttpExchange", "Item", "ModelCall", "Parser", "SourceError", "SourceTrace", "ToolRun", "microseconds_of"]
+__all__ = [
+    "Choice",
+    "HttpExchange",
+    "Item",
+    "ModelCall",
+    "Parser",
+    "Place",
+    "SourceError",
+    "SourceTrace",
+    "Stretch",
+    "ToolRun",
+    "microseconds_of",
+]
 
 Headers = Sequence[tuple[str, str]]
 
@@ -21,6 +33,23 @@ class SourceError(ValueError):
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an item stands in a foreign trace, and what is said of it there.
+
+    Attributes:
+        span_id: 16 hex characters; the item's row keeps it.
+        parent_span_id: the foreign span around it; None for the trace's root.
+        labels: as :attr:`SourceTrace.labels`, for this item only; ``tags`` among them is a mapping.
+        columns: further columns of its row, whatever its kind; they win.
+    """
+
+    span_id: str
+    parent_span_id: str | None
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +108,7 @@ class ModelCall:
     started_us: int | None = None
     ended_us: int | None = None
     priced_us: int | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +124,7 @@ class ToolRun:
     error: str | None = None
     started_us: int | None = None
     ended_us: int | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +137,19 @@ class Choice:
     ended_us: int | None = None
 
 
-Item = HttpExchange | ModelCall | ToolRun | Choice
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A named stretch of a trace: an agent, a workflow, a step, a request. ``data``: what it was given, by name; empty for nothing."""
+
+    name: str
+    place: Place
+    data: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    started_us: int | None = None
+    ended_us: int | None = None
+
+
+Item = HttpExchange | ModelCall | ToolRun | Choice | Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +164,7 @@ class SourceTrace:
         tags: further facts.
         status: ok or error, where the file tells how it ended.
         ext_trace_id: 32 hex characters of a foreign trace id.
+        trace_id: 32 hex characters; the trace goes under this id, and gets no root of ours. None for a new trace with a root.
     """
 
     name: str
@@ -132,6 +176,7 @@ class SourceTrace:
     started_us: int | None = None
     ended_us: int | None = None
     ext_trace_id: str | None = None
+    trace_id: str | None = None
 
 
 Parser = Callable[[bytes, str], Iterator[SourceTrace]]

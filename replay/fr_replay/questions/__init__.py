@@ -6,8 +6,10 @@ A file begins with::
     -- question: Which runs or requests cost the most?
     -- args: since=24h until=now limit=20
 
-and holds one SELECT over the views, with ``$since`` and so on in the place of values. ``FR_QUESTIONS`` names folders (separated as
-in PATH) whose ``.sql`` files are added; one of the same name takes the place of ours.
+and holds one SELECT over the views, with ``$since`` and so on in the place of values. A line ``-- reads: since..until`` promises that its
+answer depends on no trace but those that have rows which began in that window, so that days without one are not read; there may be several
+stretches, such as ``before..before_until`` or ``since-168h..until-168h`` (see :func:`fr_replay.narrowing.can_read`). ``FR_QUESTIONS`` names
+folders (separated as in PATH) whose ``.sql`` files are added; one of the same name takes the place of ours.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from difflib import get_close_matches
 from importlib import resources
 from typing import Any, NamedTuple
 
+from fr_replay.narrowing import can_read
 from fr_replay.times import parse_time
 from fr_schema.errors import BadInput
 
@@ -32,7 +35,7 @@ TIME_ARGUMENTS = ("since", "until", "baseline_since", "baseline_until")
 """Arguments whose values are points in time."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_HEADER = re.compile(r"--\s*(name|question|args)\s*:\s*(.*)")
+_HEADER = re.compile(r"--\s*(name|question|args|reads)\s*:\s*(.*)")
 
 
 class Question(NamedTuple):
@@ -44,6 +47,7 @@ class Question(NamedTuple):
         arguments: names and defaults, as text; an empty default is NULL.
         sql: the SELECT.
         source: path of the file, or ``built in``.
+        reads: the stretches of time whose rows its answer depends on; None: all of it.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Question(NamedTuple):
     arguments: dict[str, str]
     sql: str
     source: str
+    reads: str | None = None
 
 
 def is_question_name(text: str) -> bool:
@@ -76,7 +81,10 @@ def parse_question(text: str, source: str) -> Question:
         raise BadInput(f"{source} has the name {header['name']!r}", hint="a name is lower-case words joined by dashes")
     arguments = dict(_argument(word, source) for word in header.get("args", "").split())
     sql = "\n".join(line for line in text.splitlines() if _HEADER.match(line) is None).strip().rstrip(";")
-    return Question(header["name"], header["question"], arguments, sql, source)
+    reads = header.get("reads") or None
+    if reads is not None and (not can_read(reads) or not {"since", "until"} <= arguments.keys()):
+        raise BadInput(f"{source} says that it reads {reads!r}", hint="write -- reads: since..until, with the arguments since and until")
+    return Question(header["name"], header["question"], arguments, sql, source, reads)
 
 
 def _argument(word: str, source: str) -> tuple[str, str]:

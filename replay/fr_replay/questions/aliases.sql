@@ -1,6 +1,7 @@
 -- name: aliases
 -- question: Which model names stayed the same in requests while the version behind them changed?
 -- args: since=30d until=now
+-- reads: since..until
 WITH seen AS (
   SELECT provider, model_requested, model_resolved, round(sum(sample_weight))::BIGINT AS calls, min(started_at) AS first_seen, max(started_at) AS last_seen
   FROM calls

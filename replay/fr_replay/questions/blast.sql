@@ -1,6 +1,7 @@
 -- name: blast
 -- question: Whom did a system prompt or a model version touch: which traces, users and tenants, and which effects that cannot be taken back?
 -- args: since=7d until=now prompt= model=
+-- reads: since..until
 WITH touched AS (
   SELECT trace_id, min(started_at) AS first_seen, max(started_at) AS last_seen, sum(sample_weight) AS calls, max(sample_weight) AS stands_for, sum(cost_usd * sample_weight) AS cost_usd,
     any_value(user_ref) AS user_ref, any_value(tenant_id) AS tenant_id, any_value(session_id) AS session_id,

@@ -1,6 +1,7 @@
 -- name: cost
 -- question: What costs the most: which task, session, user, tenant, agent, model, prompt, trace, day or hour?
 -- args: since=24h until=now by=task limit=20
+-- reads: since..until
 WITH spent AS (
   SELECT CASE $by::VARCHAR WHEN 'task' THEN task_id WHEN 'session' THEN session_id WHEN 'user' THEN user_ref WHEN 'tenant' THEN tenant_id WHEN 'agent' THEN agent_name
       WHEN 'model' THEN coalesce(model_resolved, model_requested) WHEN 'prompt' THEN system_prompt_sha256 WHEN 'trace' THEN trace_id

@@ -1,6 +1,7 @@
 -- name: errors
 -- question: Which errors do model calls meet, from which provider and model, since when, and are they overcome by retries?
 -- args: since=24h until=now limit=50
+-- reads: since..until
 WITH tries AS (
   SELECT trace_id, call_span_id AS call_id, provider, model_requested, error_type, http_status, error_message, status, started_at, sample_weight FROM attempts
   UNION ALL

@@ -1,13 +1,14 @@
 -- name: find
 -- question: Where on record does a text occur: in prompts, messages, answers, tool arguments and results?
 -- args: since=7d until=now text= limit=50
+-- reads: since..until parts
 WITH wanted AS (
   SELECT lower($text::VARCHAR) AS plain, lower(substr(to_json($text::VARCHAR)::VARCHAR, 2, length(to_json($text::VARCHAR)::VARCHAR) - 2)) AS escaped
 ), stored AS (
-  SELECT blob_id, any_value(decode(data)) AS content FROM all_blobs WHERE text AND data IS NOT NULL GROUP BY blob_id
+  SELECT blob_id, decode(data) AS content FROM all_blobs WHERE text AND data IS NOT NULL
 ), held AS (
-  SELECT s.blob_id, s.content, greatest(strpos(lower(s.content), w.plain), strpos(lower(s.content), w.escaped)) AS place
-  FROM stored s, wanted w WHERE contains(lower(s.content), w.plain) OR contains(lower(s.content), w.escaped)
+  SELECT s.blob_id, any_value(s.content) AS content, any_value(greatest(strpos(lower(s.content), w.plain), strpos(lower(s.content), w.escaped))) AS place
+  FROM stored s, wanted w WHERE contains(lower(s.content), w.plain) OR contains(lower(s.content), w.escaped) GROUP BY s.blob_id
 ), named AS (
   SELECT trace_id, span_id, kind, started_at, sample_weight, user_ref, unnest([
     {place: 'system prompt', ids: [system_prompt_blob]}, {place: 'message', ids: message_blobs}, {place: 'answer', ids: [output_blob, reasoning_blob]},

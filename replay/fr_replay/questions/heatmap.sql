@@ -1,6 +1,7 @@
 -- name: heatmap
 -- question: At which hour of which weekday are model calls slow, failing, costly or many?
 -- args: since=28d until=now tz=UTC
+-- reads: since..until
 WITH placed AS (
   SELECT *, isodow(timezone($tz::VARCHAR, started_at)) AS weekday, hour(timezone($tz::VARCHAR, started_at)) AS hour
   FROM calls WHERE started_at >= $since AND started_at < $until

@@ -1,6 +1,7 @@
 -- name: models
 -- question: Which model versions ran, under which names, and what did they use and cost?
 -- args: since=24h until=now
+-- reads: since..until
 WITH weighed AS (
   SELECT *, sum(sample_weight) OVER (PARTITION BY provider, model_resolved ORDER BY duration_ms NULLS LAST ROWS UNBOUNDED PRECEDING)
     / sum(sample_weight) FILTER (duration_ms IS NOT NULL) OVER (PARTITION BY provider, model_resolved) AS share_faster

@@ -1,6 +1,7 @@
 -- name: prompts
 -- question: Which system prompts were in use, since when, and by how many calls?
 -- args: since=7d until=now limit=50
+-- reads: since..until parts
 WITH used AS (
   SELECT system_prompt_sha256 AS prompt, any_value(system_prompt_blob) AS blob, round(sum(sample_weight))::BIGINT AS calls,
     round(sum(sample_weight) FILTER (of_trace = 1))::BIGINT AS traces,

@@ -1,6 +1,7 @@
 -- name: retries
 -- question: How many model calls needed a retry, why, and how long was waited for?
 -- args: since=24h until=now
+-- reads: since..until
 WITH asked AS (
   SELECT provider, round(sum(sample_weight))::BIGINT AS calls, round(coalesce(sum(sample_weight) FILTER (attempts > 1), 0))::BIGINT AS retried
   FROM calls WHERE started_at >= $since AND started_at < $until GROUP BY ALL

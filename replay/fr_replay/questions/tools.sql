@@ -1,6 +1,7 @@
 -- name: tools
 -- question: Which tools are called, how often do they fail, and how long do they take?
 -- args: since=24h until=now
+-- reads: since..until
 WITH weighed AS (
   SELECT *, sum(sample_weight) OVER (PARTITION BY tool_name, side_effect ORDER BY duration_ms NULLS LAST ROWS UNBOUNDED PRECEDING)
     / sum(sample_weight) FILTER (duration_ms IS NOT NULL) OVER (PARTITION BY tool_name, side_effect) AS share_faster

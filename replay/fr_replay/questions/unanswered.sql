@@ -1,6 +1,7 @@
 -- name: unanswered
 -- question: Which requests went out and have no answer on record?
 -- args: since=24h until=now limit=50
+-- reads: since..until
 SELECT trace_id, step, started_at, provider, model_requested, status,
   CASE WHEN phase = 'begin' THEN 'no end on record: killed, or still running'
        WHEN status IN ('cancelled', 'abandoned') THEN 'the program gave up waiting'

@@ -86,7 +86,7 @@ def _unrecorded_row(bench: Bench, calls: int, columns: int) -> list[str]:
     """The agent by itself with a server that answers at once: what a call costs without any tool."""
     with Upstream(latency_ms=0) as model:
         environment = clean_environment(os.path.join(bench.scratch, "keys"))
-        environment |= {"OPENAI_BASE_URL": f"{model.url}/v1", "OPENAI_APIKEY": KEY}
+        environment |= {"OPENAI_BASE_URL": f"{model.url}/v1", "OPENAI_API_KEY": KEY}
         seconds, fixed = (
             median(_run((sys.executable, _AGENT, str(count)), environment, bench.scratch).seconds for _ in range(bench.sizes.replays))
             for count in (calls, 1)
@@ -102,7 +102,7 @@ def _record_and_replay(bench: Bench, tool: Tool, calls: int) -> tuple[_Run, list
         **clean_environment(os.path.join(bench.scratch, "keys")),
         "FR_STORE": os.path.join(folder, "store"),
         "TAPE_DIR": os.path.join(folder, "tapes"),
-        "OPENAI_APIKEY": KEY,
+        "OPENAI_API_KEY": KEY,
     }
     with Upstream(latency_ms=bench.sizes.latency_ms) as model:
         environment["OPENAI_BASE_URL"] = f"{model.url}/v1"
