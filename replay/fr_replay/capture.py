@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from fr_recorder.manifests import HEARTBEAT_PURPOSE, MANIFEST_PURPOSE, digest_of, heartbeats_of, manifests_of, read_manifest
     from fr_recorder.opening import DAMAGED, ERASED, NO_KEY, Opener
     from fr_recorder.placement import DEFAULT_TENANT, scope_name
-    from fr_recorder.policies import keep_policy, kept_policy, recorded_text, redactor_in_force
+    from fr_recorder.policies import keep_policy, kept_policy, policy_in_force, recorded_text, redactor_in_force
     from fr_recorder.program import hash_of_file, installed_packages, loaded_code
     from fr_recorder.redact import Redactor
     from fr_recorder.redact.policy import digest_in
@@ -152,6 +152,7 @@ __all__ = [
     "open_store",
     "os_system",
     "parquet_files",
+    "policy_in_force",
     "policy_of_text",
     "proved_leaves",
     "put_fact",
@@ -218,7 +219,7 @@ _HOMES = {
     "seal_dead_journals": "seal",
     "trace_of_journal": "seal",
     "write_segment": "seal",
-    **dict.fromkeys(("keep_policy", "kept_policy", "recorded_text", "redactor_in_force"), "policies"),
+    **dict.fromkeys(("keep_policy", "kept_policy", "policy_in_force", "recorded_text", "redactor_in_force"), "policies"),
     **dict.fromkeys(("RedactionPolicy", "policy_of_text", "read_policy_file"), "redact.policy_file"),
     "digest_in": "redact.policy",
     "RULES": "redact.rules",

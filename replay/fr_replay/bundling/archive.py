@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from fr_schema.errors import BadInput, FlightError
 from fr_schema.ids import day_of_trace
 
-from ..capture import Redactor, keys_of_store, read_format
+from ..capture import Redactor, keys_of_store, policy_in_force, read_format
 from ..cli.cells import json_text, json_value
 from ..cli.figures import count_of
 from ..cli.replay_report import as_mapping, report_lines
@@ -183,7 +183,7 @@ def _scanned(store: Store, rows: Sequence[Row]) -> tuple[dict[str, str], int]:
         raise BadInput(
             "the scan needs the key of this store, to know its own tokens", hint="set FR_KEYS to where it lies, or leave --redacted away"
         )
-    redactor = Redactor(keys.redaction, keys.key_id)
+    redactor = Redactor(keys.redaction, keys.key_id, policy=policy_in_force(store.path))
     found: dict[str, str] = {}
     count = 0
     for part, stored in store.blobs(ids_in(rows)).items():

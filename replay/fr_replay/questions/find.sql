@@ -13,7 +13,8 @@ WITH wanted AS (
   SELECT trace_id, span_id, kind, started_at, sample_weight, user_ref, unnest([
     {place: 'system prompt', ids: [system_prompt_blob]}, {place: 'message', ids: message_blobs}, {place: 'answer', ids: [output_blob, reasoning_blob]},
     {place: 'tool arguments', ids: [tool_args_blob]}, {place: 'tool result', ids: list_concat(tool_result_parts, [tool_result_blob])},
-    {place: 'decision', ids: [decision_blob, inputs_blob]}, {place: 'error', ids: [error_blob]}, {place: 'request', ids: if(kind IN ('http_call', 'llm_attempt'), request_parts, NULL)},
+    {place: 'decision', ids: [decision_blob, inputs_blob]}, {place: 'fact', ids: [fact_blob, before_blob, after_blob]},
+    {place: 'retrieved', ids: document_blobs}, {place: 'error', ids: [error_blob]}, {place: 'request', ids: if(kind IN ('http_call', 'llm_attempt'), request_parts, NULL)},
     {place: 'response', ids: if(kind = 'http_call', response_parts, NULL)}, {place: 'output', ids: if(kind = 'output', nd_value_parts, NULL)}], recursive := true)
   FROM all_events WHERE started_at >= $since AND started_at < $until
 ), used AS (
