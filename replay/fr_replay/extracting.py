@@ -104,7 +104,10 @@ def _rows(store: Store, trace_id: str) -> list[Row]:
     key = bytes.fromhex(trace_id)
     if is_of_a_command(store, trace_id):
         return _copied(
-            "events", rows_of(store, "SELECT * FROM stored_events WHERE run_id = ? OR trace_id = ? ORDER BY writer_id, seq", [key, key])
+            "events",
+            rows_of(
+                store, "SELECT * FROM stored_events WHERE run_id = ? OR trace_id = ? ORDER BY writer_id, seq, kind, record_id", [key, key]
+            ),
         )
     sql = (
         "SELECT DISTINCT writer_id, lane FROM all_events"
@@ -117,7 +120,7 @@ def _rows(store: Store, trace_id: str) -> list[Row]:
         "events",
         rows_of(
             store,
-            f"SELECT * FROM stored_events WHERE trace_id = ?{' OR ' + below if below else ''} ORDER BY writer_id, seq",
+            f"SELECT * FROM stored_events WHERE trace_id = ?{' OR ' + below if below else ''} ORDER BY writer_id, seq, kind, record_id",
             [key, *values],
         ),
     )
@@ -128,7 +131,7 @@ def _blobs(store: Store, rows: list[Row], key: bytes) -> list[Row]:
     wanted = set(_named_content(rows))
     if not wanted:
         return []
-    found = rows_of(store, "SELECT * FROM stored_blobs WHERE blob_id IN (SELECT unnest(?))", [sorted(wanted)])
+    found = rows_of(store, "SELECT * FROM stored_blobs WHERE blob_id IN (SELECT unnest(?)) ORDER BY blob_id, writer_id", [sorted(wanted)])
     by_id = {row["blob_id"]: {**row, "first_trace_id": key} for row in found}
     if len(by_id) < len(wanted):
         missing = sorted(wanted - by_id.keys())

@@ -114,7 +114,8 @@ def read_run(store: Store, trace_id: str) -> RunRecord:
     processes = [dict(zip(names, row, strict=True)) for row in found]
     wanted = ", ".join(_COLUMNS)
     names, found = store.rows(
-        f"SELECT {wanted} FROM all_events WHERE run_id = ? AND kind NOT IN ('process', 'span', 'run', 'tool_seen') ORDER BY writer_id, seq",
+        f"SELECT {wanted} FROM all_events WHERE run_id = ? AND kind NOT IN ('process', 'span', 'run', 'tool_seen')"
+        " ORDER BY writer_id, seq, kind, record_id",
         [key],
     )
     rows = [dict(zip(names, row, strict=True)) for row in found]

@@ -124,7 +124,8 @@ def test_markdown_fits_80_columns(golden: str) -> None:
 
 def test_the_same_trace_makes_the_same_bytes(golden: str) -> None:
     """So two people can compare what they have."""
-    assert bundled(golden, GOLDEN) == bundled(golden, GOLDEN)
+    first = bundled(golden, GOLDEN)
+    assert [name for _ in range(5) for name, data in bundled(golden, GOLDEN).items() if data != first[name]] == []
 
 
 def test_markup_in_the_record_stays_text() -> None:

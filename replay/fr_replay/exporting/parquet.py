@@ -28,7 +28,9 @@ def export_tables(store: Store, trace_ids: Sequence[str]) -> tuple[Any, Any]:
     records = sorted({row["record_id"] for row in rows})
     parts = sorted(ids_in(rows))
     events = [
-        store.arrow("SELECT * FROM all_events WHERE record_id IN (SELECT unnest(?)) ORDER BY trace_id, seq, kind", [some])
+        store.arrow(
+            "SELECT * FROM all_events WHERE record_id IN (SELECT unnest(?)) ORDER BY trace_id, writer_id, seq, kind, record_id", [some]
+        )
         for some in _slices(records)
     ]
     contents = [

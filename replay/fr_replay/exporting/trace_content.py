@@ -33,7 +33,9 @@ def trace_rows(store: Store, trace_id: str) -> list[Row]:
     near = store_of_trace(store, trace_id)
     where, values = ("run_id = ? OR trace_id = ?", [key, key]) if is_of_a_command(store, trace_id) else ("trace_id = ?", [key])
     return rows_of(
-        near if len(values) == 1 else store, f"SELECT * FROM all_events WHERE {where} ORDER BY started_at, writer_id, seq, kind", values
+        near if len(values) == 1 else store,
+        f"SELECT * FROM all_events WHERE {where} ORDER BY started_at, writer_id, seq, kind, record_id",
+        values,
     )
 
 
