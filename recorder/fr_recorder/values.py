@@ -9,8 +9,10 @@ later, searched, and redacted leaf by leaf.
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
+import operator
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -359,8 +361,32 @@ def _iso_with_fold(name: str) -> Callable[[dict[str, Any]], Any]:
     return lambda v: _find("datetime", name).fromisoformat(v["v"]).replace(fold=v["fold"])
 
 
-def _many(make: Callable[[Iterable[Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    return lambda v: make(_decode(item) for item in v["v"])
+_ALL_MOVED = 5
+_MOST_ORDERS = 200
+
+
+def _set_in_order(make: Callable[[Iterable[Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    """A set that iterates as the recorded one did, if an order of insertion that does so is soon found.
+
+    A set iterates by slot, and which of two members with colliding hashes has the slot depends on which came first.
+    """
+
+    def decode(value: dict[str, Any]) -> Any:
+        items = [_decode(item) for item in value["v"]]
+        first = make(items)
+        if all(map(operator.is_, items, first)):
+            return first
+        moved = [len(items) <= _ALL_MOVED or item is not got for item, got in zip(items, first, strict=False)]
+        astray = list(itertools.compress(items, moved))
+        rest = [item for item, is_moved in zip(items, moved, strict=True) if not is_moved]
+        for some in itertools.islice(itertools.permutations(astray), _MOST_ORDERS):
+            for order in ([*some, *rest], [*rest, *some]):
+                made = make(order)
+                if all(map(operator.is_, items, made)):
+                    return made
+        return first
+
+    return decode
 
 
 _DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -368,9 +394,9 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "bytearray": lambda v: bytearray(_unspelled(v)),
     "complex": lambda v: complex(*_decode(v["v"])),
     "float": lambda v: float(v["v"]),
-    "tuple": _many(tuple),
-    "set": _many(set),
-    "frozenset": _many(frozenset),
+    "tuple": lambda v: tuple(_decode(item) for item in v["v"]),
+    "set": _set_in_order(set),
+    "frozenset": _set_in_order(frozenset),
     "dict": lambda v: {_decode(k): _decode(item) for k, item in v["v"]},
     "datetime": _iso_with_fold("datetime"),
     "date": lambda v: _find("datetime", "date").fromisoformat(v["v"]),
