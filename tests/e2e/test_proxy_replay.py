@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 from proxied import Proxy
 from recording import PROGRAMS, Finished, Workspace
@@ -244,3 +245,23 @@ def test_trace_without_requests_is_refused(_no_exchanges: Workspace) -> None:
     done = _no_exchanges.fr("proxy", "--port", "0", "--replay", "last")
     assert done.code == 87
     assert "holds no HTTP exchange that could be served" in done.said[0]
+
+
+def test_an_encrypted_record_is_served_to_who_has_the_key(
+    workspace: Workspace, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the conversation is in clear on disk; the same agent gets the same from it; a wrong key gets one line and no answer."""
+    monkeypatch.setenv("KEK", "ab" * 32)
+    workspace.env |= {"KEK": "ab" * 32, "FR_ENCRYPT": "env:KEK"}
+    recorded = Recorded(workspace, upstream)
+    everything = b"".join(path.read_bytes() for path in workspace.store.rglob("*") if path.is_file())
+    tables = [pq.read_table(path, partitioning=None) for path in workspace.store.rglob("*.parquet")]
+    everything += repr([table.to_pylist() for table in tables]).encode()
+    assert b"gpt-4o" in everything and b"the weather" not in everything and b"parallel" not in everything
+    with recorded.replaying() as proxy:
+        assert recorded.agent(proxy).stdout == recorded.ran.stdout
+        assert proxy.stop().code == 0
+    workspace.env["KEK"] = "cd" * 32
+    refused = workspace.fr("proxy", "--port", "0", "--replay", recorded.trace)
+    assert refused.code == 87 and refused.stdout == b""
+    assert b"wrapped with the key" in refused.stderr and b"Traceback" not in refused.stderr, refused.stderr
